@@ -1,0 +1,191 @@
+//! The characters a token is written in, and how random and checked characters are made of them.
+
+/// The characters of a token's random segments and its checksum.
+///
+/// ```
+/// use counterfoil::Alphabet;
+///
+/// assert!(Alphabet::Base62.contains(b'Z'));
+/// assert!(!Alphabet::Hex.contains(b'F')); // lower case alone, so that a token has one spelling
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Alphabet {
+    /// `0-9`, `A-Z`, `a-z`, in this order of value: 5.95 bits a character.
+    Base62,
+    /// `0-9`, `a-f`: 4 bits a character.
+    Hex,
+}
+
+impl Alphabet {
+    /// Whether `byte` is one of the characters.
+    pub const fn contains(self, byte: u8) -> bool {
+        match self {
+            Self::Base62 => byte.is_ascii_alphanumeric(),
+            Self::Hex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        }
+    }
+
+    /// Whether all of `bytes` are; every byte is looked at, which compiles to fewer steps than leaving early.
+    pub(crate) fn contains_all(self, bytes: &[u8]) -> bool {
+        bytes.iter().fold(true, |all, byte| all & self.contains(*byte))
+    }
+
+    /// How many bits of randomness `length` characters hold, rounded down.
+    pub const fn bits(self, length: usize) -> usize {
+        match self {
+            // log2(62) = 5.954196…
+            Self::Base62 => length * 5_954_196 / 1_000_000,
+            Self::Hex => length * 4,
+        }
+    }
+
+    /// The characters as a class of a regular expression.
+    pub(crate) const fn class(self) -> &'static str {
+        match self {
+            Self::Base62 => "[0-9A-Za-z]",
+            Self::Hex => "[0-9a-f]",
+        }
+    }
+
+    /// How many characters hold 32 bits.
+    pub(crate) const fn check_width(self) -> usize {
+        match self {
+            Self::Base62 => 6,
+            Self::Hex => 8,
+        }
+    }
+
+    const fn radix(self) -> u32 {
+        match self {
+            Self::Base62 => 62,
+            Self::Hex => 16,
+        }
+    }
+
+    /// Appends `length` characters, each equally likely if each byte of `random` is.
+    pub(crate) fn draw<E>(
+        self,
+        mut random: impl FnMut() -> Result<u8, E>,
+        length: usize,
+        out: &mut String,
+    ) -> Result<(), E> {
+        // Bytes from the last, incomplete run of the alphabet are thrown away, so that no character is favoured.
+        let usable = (256 / self.radix() * self.radix()) as u16;
+        for _ in 0..length {
+            let byte = loop {
+                let byte = random()?;
+                if u16::from(byte) < usable {
+                    break byte;
+                }
+            };
+            out.push(self.character(u32::from(byte) % self.radix()));
+        }
+        Ok(())
+    }
+
+    /// Appends 32 bits in fixed width, most significant character first, padded with `0`.
+    pub(crate) fn encode_check(self, check: u32, out: &mut String) {
+        let (digits, width) = self.check_digits(check);
+        for digit in &digits[..width] {
+            out.push(char::from(*digit));
+        }
+    }
+
+    /// Whether `text` is exactly how `check` is written; for values that are no secret.
+    pub(crate) fn check_is(self, check: u32, text: &[u8]) -> bool {
+        let (digits, width) = self.check_digits(check);
+        text == &digits[..width]
+    }
+
+    /// The 32 bits that `text` writes, if it has the width, the alphabet, and a value that fits.
+    pub(crate) fn decode_check(self, text: &[u8]) -> Option<u32> {
+        if text.len() != self.check_width() {
+            return None;
+        }
+        let mut value: u32 = 0;
+        for &byte in text {
+            if !self.contains(byte) {
+                return None;
+            }
+            let digit = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'A'..=b'Z' => byte - b'A' + 10,
+                _ if self == Self::Hex => byte - b'a' + 10,
+                _ => byte - b'a' + 36,
+            };
+            value = value.checked_mul(self.radix())?.checked_add(u32::from(digit))?;
+        }
+        Some(value)
+    }
+
+    fn check_digits(self, mut check: u32) -> ([u8; 8], usize) {
+        let width = self.check_width();
+        let mut digits = [0; 8];
+        for digit in digits[..width].iter_mut().rev() {
+            *digit = self.character(check % self.radix()) as u8;
+            check /= self.radix();
+        }
+        (digits, width)
+    }
+
+    /// The character of a value below the radix, by arithmetic alone: a table indexed by secret values would show them
+    /// in the cache.
+    fn character(self, value: u32) -> char {
+        let past_digits = u32::from(value > 9);
+        let (first_jump, second_jump) = match self {
+            Self::Base62 => (7, 6 * u32::from(value > 35)), // '9' to 'A', then 'Z' to 'a'
+            Self::Hex => (39, 0),                           // '9' to 'a'
+        };
+        char::from((48 + value + past_digits * first_jump + second_jump) as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_are_written_in_fixed_width_and_read_back() {
+        // Computed apart from this code: CRC-32 of thirty `0` and of thirty `A`, in GitHub's base62.
+        for (alphabet, check, text) in [
+            (Alphabet::Base62, 0x77e5_db82, "2C8GjS"),
+            (Alphabet::Base62, 0x317f_6a1b, "0uCPlr"),
+            (Alphabet::Base62, 0xa28e_2384, "2yZ9b2"),
+            (Alphabet::Base62, 0, "000000"),
+            (Alphabet::Base62, u32::MAX, "4gfFC3"),
+            (Alphabet::Hex, 0x2ae9_8c30, "2ae98c30"),
+            (Alphabet::Hex, 0xa, "0000000a"),
+        ] {
+            let mut out = String::new();
+            alphabet.encode_check(check, &mut out);
+            assert_eq!(out, text);
+            assert!(alphabet.check_is(check, text.as_bytes()));
+            assert_eq!(alphabet.decode_check(text.as_bytes()), Some(check));
+        }
+    }
+
+    #[test]
+    fn what_no_check_is_written_as_is_not_read() {
+        for (alphabet, text) in [
+            (Alphabet::Base62, "4gfFC4"), // 2^32
+            (Alphabet::Base62, "zzzzzz"),
+            (Alphabet::Base62, "00000"),
+            (Alphabet::Base62, "0000000"),
+            (Alphabet::Base62, "00000-"),
+            (Alphabet::Hex, "2AE98C30"),
+            (Alphabet::Hex, "2ae98c3g"),
+        ] {
+            assert_eq!(alphabet.decode_check(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_character_is_in_its_alphabet_and_in_order() {
+        for alphabet in [Alphabet::Base62, Alphabet::Hex] {
+            let all: Vec<char> = (0..alphabet.radix()).map(|value| alphabet.character(value)).collect();
+            assert!(all.is_sorted());
+            assert!(all.iter().all(|&character| alphabet.contains(character as u8)));
+        }
+    }
+}

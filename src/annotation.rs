@@ -1,0 +1,157 @@
+//! What people note on a token: for lists and logs, of no weight in any decision.
+
+use serde_json::Value;
+
+use crate::text::{InvalidText, bounded_text};
+
+bounded_text! {
+    /// What a person calls the token.
+    Name, "name", 200
+}
+
+bounded_text! {
+    /// What the token is for, in more words.
+    Description, "description", 1000
+}
+
+bounded_text! {
+    /// A word to group tokens by.
+    Tag, "tag", 64
+}
+
+/// Name, description, tags and metadata.
+///
+/// ```
+/// use counterfoil::{Annotations, Metadata, Name};
+///
+/// let notes = Annotations {
+///     name: Some(Name::new("CI pipeline")?),
+///     metadata: Metadata::from_json(r#"{"team": "build"}"#)?,
+///     ..Annotations::default()
+/// };
+/// assert_eq!(notes.metadata.as_json(), r#"{"team":"build"}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Annotations {
+    /// What a person calls the token.
+    pub name: Option<Name>,
+    /// What it is for.
+    pub description: Option<Description>,
+    /// Words to group tokens by.
+    pub tags: Tags,
+    /// Whatever the host keeps with the token.
+    pub metadata: Metadata,
+}
+
+/// The tags of a token: a set, in order, at most [`Tags::MAX_COUNT`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tags(Vec<Tag>);
+
+impl Tags {
+    /// The greatest number of tags.
+    pub const MAX_COUNT: usize = 32;
+
+    /// Reads tags, one text each; a repeated one counts once.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidAnnotation`] for the first text that is no tag, or if there are too many.
+    pub fn from_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidAnnotation> {
+        let mut tags = Vec::new();
+        for text in texts {
+            let tag = Tag::new(text)?;
+            if let Err(at) = tags.binary_search(&tag) {
+                if tags.len() == Self::MAX_COUNT {
+                    return Err(InvalidAnnotation::TooManyTags);
+                }
+                tags.insert(at, tag);
+            }
+        }
+        Ok(Self(tags))
+    }
+
+    /// The tags, in byte order.
+    pub fn iter(&self) -> impl Iterator<Item = &Tag> {
+        self.0.iter()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A JSON object of the host's, at most [`Metadata::MAX_LEN`] bytes in its compact form. Empty by default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata(String);
+
+impl Metadata {
+    /// The greatest length of the compact form, in bytes.
+    pub const MAX_LEN: usize = 4096;
+
+    /// Reads a JSON object; white space is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidAnnotation`] if the text is not JSON, not an object, or too long.
+    pub fn from_json(text: &str) -> Result<Self, InvalidAnnotation> {
+        // The text as given may be longer by its white space; four times the limit is refused unread.
+        if text.len() > 4 * Self::MAX_LEN {
+            return Err(InvalidAnnotation::MetadataTooLong { found: text.len() });
+        }
+        Self::from_value(serde_json::from_str(text).map_err(|_| InvalidAnnotation::NoObject)?)
+    }
+
+    /// The compact form.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn from_value(value: Value) -> Result<Self, InvalidAnnotation> {
+        if !value.is_object() {
+            return Err(InvalidAnnotation::NoObject);
+        }
+        let text = value.to_string();
+        if text.len() > Self::MAX_LEN {
+            return Err(InvalidAnnotation::MetadataTooLong { found: text.len() });
+        }
+        Ok(Self(text))
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        // INVARIANT: the text was written from a value.
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0 == "{}"
+    }
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Self("{}".into())
+    }
+}
+
+/// A note that is too long, or not of its form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidAnnotation {
+    /// A text that is empty, too long, or holds a control character.
+    #[error(transparent)]
+    Text(#[from] InvalidText),
+    /// More than [`Tags::MAX_COUNT`].
+    #[error("too many tags, expected at most {}", Tags::MAX_COUNT)]
+    TooManyTags,
+    /// Metadata that is no JSON object.
+    #[error("metadata is not a json object")]
+    NoObject,
+    /// Metadata over [`Metadata::MAX_LEN`].
+    #[error("metadata too long: found {found} bytes, expected at most {}", Metadata::MAX_LEN)]
+    MetadataTooLong {
+        /// The length in bytes.
+        found: usize,
+    },
+}

@@ -1,0 +1,125 @@
+//! What is stored of a secret, and the keys it is made with: bytes in, bytes out.
+//!
+//! The only module that hashes, and the only one that compares secret bytes.
+
+pub(crate) mod argon2;
+pub(crate) mod keyed;
+mod keyring;
+#[cfg(feature = "argon2")]
+pub(crate) mod pool;
+
+use std::{fmt, str::FromStr};
+
+pub use argon2::{Argon2Bounds, Argon2Cost, InvalidCost};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+pub(crate) use keyed::Binding;
+pub use keyring::{Algorithm, InvalidKeyring, KeyId, Keyring, UnknownKey};
+
+use self::argon2::Phc;
+
+/// What is stored of a token's secret.
+///
+/// A digest has no `==`: two of them are compared in constant time, and only by [`check`](crate::check()).
+///
+/// ```compile_fail,E0369
+/// fn same(one: &counterfoil::Digest, other: &counterfoil::Digest) -> bool {
+///     one == other
+/// }
+/// ```
+///
+/// # Text
+///
+/// The algorithm, its version and parameters, the id of the server key, then the value:
+///
+/// ```text
+/// $hmac-sha256$v=1$key=2026$<43 characters of unpadded URL-safe base64>
+/// $argon2id$v=19$m=19456,t=2,p=1,keyid=<base64 of the key id>$<salt>$<hash>
+/// ```
+///
+/// The second is a PHC string. Both are made of the same input, which binds the row: label, record id, tenant, owner
+/// and the whole token text, each with its length before it, under a key derived from the server's key. A digest moved
+/// to another row, owner or tenant is worthless.
+#[derive(Clone)]
+pub struct Digest(pub(crate) Form);
+
+#[derive(Clone)]
+pub(crate) enum Form {
+    Keyed { key: KeyId, mac: [u8; 32] },
+    Argon2id(Phc),
+}
+
+impl Digest {
+    /// The greatest length of a digest's text, in bytes.
+    pub const MAX_LEN: usize = 256;
+
+    /// The id of the server key that the digest was made with.
+    pub fn key_id(&self) -> KeyId {
+        match &self.0 {
+            Form::Keyed { key, .. } => *key,
+            Form::Argon2id(phc) => phc.key,
+        }
+    }
+
+    /// The text to store.
+    pub fn to_text(&self) -> String {
+        match &self.0 {
+            Form::Keyed { key, mac } => {
+                let mut text = format!("{KEYED_HEAD}{key}$");
+                URL_SAFE_NO_PAD.encode_string(mac, &mut text);
+                text
+            }
+            Form::Argon2id(phc) => phc.to_text(),
+        }
+    }
+}
+
+const KEYED_HEAD: &str = "$hmac-sha256$v=1$key=";
+
+impl FromStr for Digest {
+    type Err = InvalidDigest;
+
+    /// Reads a stored text. Costs are only read here; they are held against the keyring's bounds before any work.
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        if text.len() > Self::MAX_LEN {
+            return Err(InvalidDigest::TooLong { found: text.len() });
+        }
+        if text.starts_with("$argon2") {
+            return Phc::from_text(text).map(|phc| Self(Form::Argon2id(phc)));
+        }
+        let rest = text.strip_prefix(KEYED_HEAD).ok_or(InvalidDigest::Algorithm)?;
+        let (key, mac) = rest.split_once('$').ok_or(InvalidDigest::Field("value"))?;
+        let key = key.parse().map_err(|_| InvalidDigest::Field("key"))?;
+        let bytes = URL_SAFE_NO_PAD.decode(mac).map_err(|_| InvalidDigest::Field("value"))?;
+        let mac = bytes.try_into().map_err(|_| InvalidDigest::Field("value"))?;
+        Ok(Self(Form::Keyed { key, mac }))
+    }
+}
+
+/// The algorithm and the key id; never the value.
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let algorithm = match &self.0 {
+            Form::Keyed { .. } => "hmac-sha256",
+            Form::Argon2id(_) => "argon2id",
+        };
+        write!(f, "Digest({algorithm}, key {}, ..)", self.key_id())
+    }
+}
+
+/// A stored text that is no digest this build can read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidDigest {
+    /// Longer than any digest.
+    #[error("digest too long: found {found} bytes, expected at most {}", Digest::MAX_LEN)]
+    TooLong {
+        /// The length in bytes.
+        found: usize,
+    },
+    /// Neither keyed HMAC-SHA-256 in its version 1 nor Argon2id in its version 19.
+    #[error("unknown digest algorithm: expected hmac-sha256 v=1 or argon2id v=19")]
+    Algorithm,
+    /// A part that is missing, given twice, out of order, or not written in its one form.
+    #[error("malformed digest: unreadable {0}")]
+    Field(&'static str),
+}

@@ -1,0 +1,235 @@
+//! Argon2id digests: their cost, their text, and, with feature `argon2`, their making.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+
+use super::{InvalidDigest, KeyId};
+
+/// What one Argon2id hash costs (RFC 9106, section 3.1).
+///
+/// ```
+/// use counterfoil::Argon2Cost;
+///
+/// let cost = Argon2Cost::default();
+/// assert_eq!((cost.memory_kib(), cost.passes(), cost.lanes()), (19 * 1024, 2, 1));
+/// assert!(Argon2Cost::new(8, 1, 2).is_err()); // RFC 9106 asks for 8 KiB per lane
+/// # Ok::<(), counterfoil::digest::InvalidCost>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Argon2Cost {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+impl Argon2Cost {
+    /// A cost of `memory_kib` KiB, `passes` over them, in `lanes`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCost`] outside of what RFC 9106 allows: at least one pass, 1 to 2²⁴−1 lanes, at least 8 KiB per lane.
+    pub const fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, InvalidCost> {
+        let cost = Self { memory_kib, passes, lanes };
+        if passes == 0 || lanes == 0 || lanes > 0xff_ffff || memory_kib < 8 * lanes {
+            return Err(InvalidCost { found: cost, expected: "at least one pass and lane, and 8 KiB for each lane" });
+        }
+        Ok(cost)
+    }
+
+    /// The memory, in KiB.
+    pub const fn memory_kib(self) -> u32 {
+        self.memory_kib
+    }
+
+    /// The passes over the memory.
+    pub const fn passes(self) -> u32 {
+        self.passes
+    }
+
+    /// The lanes. They change the result; here they are computed one after the other.
+    pub const fn lanes(self) -> u32 {
+        self.lanes
+    }
+
+    /// One number to order costs by: a total order, so that no two nodes each hold the other's cost to be the lower.
+    pub(crate) const fn work(self) -> u64 {
+        self.memory_kib as u64 * self.passes as u64
+    }
+}
+
+/// OWASP's first choice for Argon2id: 19 MiB, two passes, one lane.
+impl Default for Argon2Cost {
+    fn default() -> Self {
+        Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 }
+    }
+}
+
+/// The costs that a stored digest may ask for.
+///
+/// A verifier that obeys any row serves one that asks for 4 GiB. By default memory is held between 7 MiB, the least
+/// that OWASP names, and 64 MiB, with at most 8 passes and 4 lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Argon2Bounds {
+    floor: Argon2Cost,
+    ceiling: Argon2Cost,
+}
+
+impl Argon2Bounds {
+    /// Bounds that hold every one of the three figures.
+    pub const fn new(floor: Argon2Cost, ceiling: Argon2Cost) -> Self {
+        Self { floor, ceiling }
+    }
+
+    /// Whether every figure of `cost` lies within.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCost`] if one does not.
+    pub fn check(&self, cost: Argon2Cost) -> Result<(), InvalidCost> {
+        let within =
+            |figure: fn(Argon2Cost) -> u32| (figure(self.floor)..=figure(self.ceiling)).contains(&figure(cost));
+        if within(Argon2Cost::memory_kib) && within(Argon2Cost::passes) && within(Argon2Cost::lanes) {
+            return Ok(());
+        }
+        Err(InvalidCost { found: cost, expected: "each within the keyring's bounds" })
+    }
+}
+
+impl Default for Argon2Bounds {
+    fn default() -> Self {
+        Self {
+            floor: Argon2Cost { memory_kib: 7 * 1024, passes: 1, lanes: 1 },
+            ceiling: Argon2Cost { memory_kib: 64 * 1024, passes: 8, lanes: 4 },
+        }
+    }
+}
+
+/// A cost that Argon2id does not know, or that the keyring's bounds do not admit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("argon2id cost: found m={} KiB, t={}, p={}, expected {expected}", .found.memory_kib, .found.passes, .found.lanes)]
+pub struct InvalidCost {
+    found: Argon2Cost,
+    expected: &'static str,
+}
+
+/// An Argon2id digest as it is stored.
+#[derive(Clone)]
+pub(crate) struct Phc {
+    pub(crate) key: KeyId,
+    pub(crate) cost: Argon2Cost,
+    pub(crate) salt: [u8; 16],
+    pub(crate) hash: [u8; 32],
+}
+
+impl Phc {
+    /// Reads the one form that [`to_text`](Self::to_text) writes: each parameter once, in order, in plain decimals.
+    pub(crate) fn from_text(text: &str) -> Result<Self, InvalidDigest> {
+        let rest = text.strip_prefix("$argon2id$v=19$").ok_or(InvalidDigest::Algorithm)?;
+        let mut sections = rest.split('$');
+        let (Some(parameters), Some(salt), Some(hash), None) =
+            (sections.next(), sections.next(), sections.next(), sections.next())
+        else {
+            return Err(InvalidDigest::Field("sections"));
+        };
+        let mut parameters = parameters.split(',');
+        let mut parameter = |name: &'static str| {
+            let text =
+                parameters.next().and_then(|text| text.strip_prefix(name)).and_then(|text| text.strip_prefix('='));
+            text.ok_or(InvalidDigest::Field(name))
+        };
+        let (memory, passes, lanes) = (parameter("m")?, parameter("t")?, parameter("p")?);
+        let key = STANDARD_NO_PAD.decode(parameter("keyid")?).map_err(|_| InvalidDigest::Field("keyid"))?;
+        let key = std::str::from_utf8(&key).ok().and_then(|key| key.parse().ok());
+        if parameters.next().is_some() {
+            return Err(InvalidDigest::Field("parameters"));
+        }
+        Ok(Self {
+            key: key.ok_or(InvalidDigest::Field("keyid"))?,
+            cost: Argon2Cost::new(decimal(memory, "m")?, decimal(passes, "t")?, decimal(lanes, "p")?)
+                .map_err(|_| InvalidDigest::Field("cost"))?,
+            salt: bytes(salt, "salt")?,
+            hash: bytes(hash, "hash")?,
+        })
+    }
+
+    pub(crate) fn to_text(&self) -> String {
+        let Argon2Cost { memory_kib, passes, lanes } = self.cost;
+        format!(
+            "$argon2id$v=19$m={memory_kib},t={passes},p={lanes},keyid={}${}${}",
+            STANDARD_NO_PAD.encode(self.key.as_str()),
+            STANDARD_NO_PAD.encode(self.salt),
+            STANDARD_NO_PAD.encode(self.hash),
+        )
+    }
+}
+
+fn decimal(text: &str, name: &'static str) -> Result<u32, InvalidDigest> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let value = if plain { text.parse().ok() } else { None };
+    value.ok_or(InvalidDigest::Field(name))
+}
+
+fn bytes<const N: usize>(text: &str, name: &'static str) -> Result<[u8; N], InvalidDigest> {
+    let bytes = STANDARD_NO_PAD.decode(text).ok();
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidDigest::Field(name))
+}
+
+/// One hash to be made: everything a thread needs, and nothing borrowed.
+pub(crate) struct Job {
+    pub(crate) input: zeroize::Zeroizing<[u8; 32]>,
+    pub(crate) salt: [u8; 16],
+    pub(crate) cost: Argon2Cost,
+}
+
+/// Why a hash was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotMade {
+    /// No memory, or no place in the queue.
+    #[cfg_attr(not(feature = "argon2"), expect(dead_code, reason = "only a build with Argon2 can be overloaded by it"))]
+    Overloaded,
+    /// This build has no Argon2.
+    #[cfg_attr(feature = "argon2", expect(dead_code, reason = "only a build without Argon2 lacks it"))]
+    Unsupported,
+}
+
+/// Makes a hash in memory of its own.
+pub(crate) fn make(job: &Job) -> Result<zeroize::Zeroizing<[u8; 32]>, NotMade> {
+    #[cfg(feature = "argon2")]
+    return Memory::default().make(job);
+    #[cfg(not(feature = "argon2"))]
+    {
+        let _ = job;
+        Err(NotMade::Unsupported)
+    }
+}
+
+/// Memory that is used for one hash after another and wiped in between.
+#[cfg(feature = "argon2")]
+#[derive(Default)]
+pub(crate) struct Memory(Vec<::argon2::Block>);
+
+#[cfg(feature = "argon2")]
+impl Memory {
+    /// Makes a hash. The cost must have been held against the bounds before.
+    pub(crate) fn make(&mut self, job: &Job) -> Result<zeroize::Zeroizing<[u8; 32]>, NotMade> {
+        use ::argon2::{Algorithm, Argon2, Params, Version};
+
+        let Argon2Cost { memory_kib, passes, lanes } = job.cost;
+        let params = Params::new(memory_kib, passes, lanes, Some(32)).map_err(|_| NotMade::Overloaded)?;
+        let blocks = params.block_count();
+        self.0.try_reserve_exact(blocks.saturating_sub(self.0.len())).map_err(|_| NotMade::Overloaded)?;
+        if self.0.len() < blocks {
+            self.0.resize(blocks, ::argon2::Block::new());
+        }
+        let memory = &mut self.0[..blocks];
+        let mut hash = zeroize::Zeroizing::new([0; 32]);
+        let made = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
+            &*job.input,
+            &job.salt,
+            &mut *hash,
+            &mut *memory,
+        );
+        // The blocks are full of what the input can be tested against.
+        memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
+        made.map(|()| hash).map_err(|_| NotMade::Overloaded)
+    }
+}

@@ -1,0 +1,99 @@
+//! Threads that make slow hashes, so that no async worker does.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    task::{Context, Poll, Waker},
+    thread,
+};
+
+use zeroize::Zeroizing;
+
+use super::argon2::{Job, Memory, NotMade};
+
+type Made = Result<Zeroizing<[u8; 32]>, NotMade>;
+
+/// A thread of our own with a bounded queue before it: no runtime is needed, and what does not fit is refused at once.
+pub(crate) struct Pool {
+    queue: SyncSender<(Job, Arc<Seat>)>,
+}
+
+impl Pool {
+    /// Starts the thread; it ends when the pool is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's, if it gives no thread.
+    pub(crate) fn start(queue_length: usize) -> std::io::Result<Self> {
+        let (queue, jobs) = sync_channel(queue_length);
+        thread::Builder::new().name("counterfoil-argon2".into()).spawn(move || work(&jobs))?;
+        Ok(Self { queue })
+    }
+
+    /// Hands a job over; the future gives the hash.
+    pub(crate) fn make(&self, job: Job) -> Making {
+        let seat = Arc::new(Seat::default());
+        match self.queue.try_send((job, Arc::clone(&seat))) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => seat.fill(Err(NotMade::Overloaded)),
+        }
+        Making { seat }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pool(..)")
+    }
+}
+
+fn work(jobs: &Receiver<(Job, Arc<Seat>)>) {
+    let mut memory = Memory::default();
+    while let Ok((job, seat)) = jobs.recv() {
+        // A request that has gone away needs no hash: the seat is then held here alone.
+        if Arc::strong_count(&seat) > 1 {
+            seat.fill(memory.make(&job));
+        }
+    }
+}
+
+/// Where the thread leaves the hash and the future finds it.
+#[derive(Default)]
+struct Seat(Mutex<(Option<Made>, Option<Waker>)>);
+
+impl Seat {
+    fn fill(&self, made: Made) {
+        let mut seat = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seat.0 = Some(made);
+        let waker = seat.1.take();
+        drop(seat);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// A hash in the making.
+pub(crate) struct Making {
+    seat: Arc<Seat>,
+}
+
+impl Future for Making {
+    type Output = Made;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Made> {
+        let mut seat = self.seat.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match seat.0.take() {
+            Some(made) => Poll::Ready(made),
+            None => {
+                seat.1 = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The operating system's randomness, and nothing else's.
+//!
+//! There is no seat for a generator of the host's: a generator held in a field and cloned has produced the same key
+//! twice elsewhere. The trait is hidden; it exists so that tests can make the source fail.
+
+use rand::{TryRng, rngs::SysRng};
+use zeroize::Zeroizing;
+
+/// A source of random bytes that may fail.
+#[doc(hidden)]
+pub trait Entropy: std::fmt::Debug + Send + Sync + 'static {
+    /// Fills `bytes`, or fails without a promise about what they hold.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
+}
+
+/// The operating system.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        SysRng.try_fill_bytes(bytes).map_err(|error| NoEntropy { detail: Some(error.to_string()) })
+    }
+}
+
+/// The random source failed: nothing was minted and nothing stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no randomness from the operating system{}", .detail.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+pub struct NoEntropy {
+    detail: Option<String>,
+}
+
+impl NoEntropy {
+    /// For sources that fail on purpose.
+    #[doc(hidden)]
+    pub fn new() -> Self {
+        Self { detail: None }
+    }
+}
+
+impl Default for NoEntropy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Random bytes drawn in one call for one token, wiped when dropped.
+///
+/// One call to the system per token: a call costs several hundred nanoseconds, most of what a mint costs.
+pub(crate) struct Drawn<'e> {
+    source: &'e dyn Entropy,
+    bytes: Zeroizing<[u8; Drawn::SIZE]>,
+    next: usize,
+    end: usize,
+}
+
+impl<'e> Drawn<'e> {
+    const SIZE: usize = 256;
+
+    /// Draws `expected` bytes now (at most 256) and more when they run out.
+    pub(crate) fn new(source: &'e dyn Entropy, expected: usize) -> Result<Self, NoEntropy> {
+        let mut drawn =
+            Self { source, bytes: Zeroizing::new([0; Self::SIZE]), next: 0, end: expected.clamp(1, Self::SIZE) };
+        source.fill(&mut drawn.bytes[..drawn.end])?;
+        Ok(drawn)
+    }
+
+    pub(crate) fn byte(&mut self) -> Result<u8, NoEntropy> {
+        if self.next == self.end {
+            self.end = 32;
+            self.source.fill(&mut self.bytes[..self.end])?;
+            self.next = 0;
+        }
+        let byte = self.bytes[self.next];
+        self.next += 1;
+        Ok(byte)
+    }
+
+    pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], NoEntropy> {
+        let mut out = [0; N];
+        for byte in &mut out {
+            *byte = self.byte()?;
+        }
+        Ok(out)
+    }
+}

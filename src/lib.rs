@@ -1,0 +1,52 @@
+//! Personal access tokens for your own service.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
+
+// The layers, from the bottom up. A module uses modules of lower layers alone; `tests/layers.rs` holds this.
+
+// 0: no module of this crate is known here
+mod alphabet;
+pub mod digest;
+#[doc(hidden)]
+pub mod entropy;
+pub mod scope;
+pub mod text;
+pub mod time;
+
+// 1: the words
+pub mod annotation;
+pub mod denial;
+pub mod expiry;
+pub mod restriction;
+pub mod subject;
+pub mod token;
+
+// 2
+pub mod record;
+
+// 3: what is asked for, the secret work, and its reverse
+pub mod check;
+pub mod grant;
+mod seal;
+
+// 4: decisions, and the contract of a store
+pub mod mint;
+pub mod verify;
+
+pub use alphabet::Alphabet;
+pub use annotation::{Annotations, Metadata, Name};
+#[doc(inline)]
+pub use check::{CheckError, SecretCheck, check};
+pub use denial::Denial;
+pub use digest::{Algorithm, Argon2Bounds, Argon2Cost, Digest, KeyId, Keyring};
+pub use expiry::{Expiry, Lifetime};
+pub use grant::Grant;
+pub use mint::Minted;
+pub use record::{Record, Row, Status, Usage};
+pub use restriction::{Audience, Network, Restrictions};
+pub use scope::{MissingScope, Scope, ScopeCatalog, ScopePattern, Scopes, UnknownScopes};
+pub use subject::{Actor, By, Mark, Owner};
+pub use time::{Clock, FixedClock, SystemClock, Timestamp};
+pub use token::{Checksum, Environment, Families, Family, Presented, Selector, Token, TokenFormat, TokenId};
+#[doc(inline)]
+pub use verify::{Circumstances, Verified, verify};

@@ -1,0 +1,203 @@
+//! A grant and the system's randomness → the two halves of a token.
+
+use zeroize::Zeroizing;
+
+use crate::{
+    check::CheckError,
+    digest::Keyring,
+    entropy::{Drawn, Entropy, NoEntropy, SystemEntropy},
+    expiry::{Expiry, InvalidLifetime},
+    grant::Grant,
+    record::{Record, Revision, Slot, Slots, Unread},
+    seal::Sealing,
+    subject::Owner,
+    time::Timestamp,
+    token::{Draft, Environment, Family, InvalidDraft, ParseError, Presented, Token, TokenId},
+};
+
+impl Grant {
+    /// Mints: draws a secret and makes the two halves. Nothing is stored; Argon2id runs on the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError`] if the system gives no randomness, the lifetime is over at once, or the family cannot write it.
+    pub fn mint(self, family: &dyn Family, keyring: &Keyring, now: Timestamp) -> Result<Minted, MintError> {
+        self.mint_with(family, keyring, now, &SystemEntropy)
+    }
+
+    /// [`mint`](Self::mint) with a source of randomness of the caller's: for tests.
+    #[doc(hidden)]
+    pub fn mint_with(
+        self,
+        family: &dyn Family,
+        keyring: &Keyring,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Minted, MintError> {
+        let minting = self.begin(family, keyring, now, entropy)?;
+        let slot = minting.sealing.finish_here().map_err(CheckError::from)?;
+        Ok(minting.halves.finish(slot))
+    }
+
+    pub(crate) fn begin(
+        self,
+        family: &dyn Family,
+        keyring: &Keyring,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Minting, MintError> {
+        let expiry = self.lifetime.starting(now)?;
+        let mut drawn = Drawn::new(entropy, 10 + expected_bytes(family))?;
+        let id = TokenId::new(now, drawn.bytes()?);
+        let terms = Terms {
+            id,
+            owner: &self.owner,
+            environment: self.environment.as_ref().map(Environment::as_str),
+            routing: self.routing.as_deref(),
+            now,
+            expiry,
+            audience: self.restrictions.audience().map(|audience| audience.as_str()),
+        };
+        let (token, sealing) = terms.draw(family, keyring, &mut drawn)?;
+        Ok(Minting { halves: Halves { token, id, grant: self, now, expiry }, sealing })
+    }
+}
+
+/// The two halves of a token.
+#[derive(Debug)]
+#[must_use = "the text of a token can be seen only now"]
+pub struct Minted {
+    /// The half for the user, to be shown once.
+    pub token: Token,
+    /// The half for the service, to be stored.
+    pub record: Record,
+}
+
+/// A minting that may wait for a slow hash.
+pub(crate) struct Minting {
+    pub(crate) halves: Halves,
+    pub(crate) sealing: Sealing,
+}
+
+pub(crate) struct Halves {
+    token: Token,
+    id: TokenId,
+    grant: Grant,
+    now: Timestamp,
+    expiry: Expiry,
+}
+
+impl Halves {
+    pub(crate) fn finish(self, slot: Slot) -> Minted {
+        let Self { token, id, grant, now, expiry } = self;
+        let record = Record {
+            id,
+            owner: grant.owner,
+            revision: Revision::FIRST,
+            created_at: now,
+            created_by: grant.by,
+            rotated_at: None,
+            expiry,
+            revoked: None,
+            suspended: None,
+            blocked: None,
+            slots: Slots::only(slot),
+            public: token.public().into(),
+            environment: grant.environment,
+            annotations: grant.annotations,
+            scopes: grant.scopes,
+            restrictions: grant.restrictions,
+            unread: Unread::default(),
+        };
+        Minted { token, record }
+    }
+}
+
+/// What a token's text may be written from and its digest is bound to.
+pub(crate) struct Terms<'a> {
+    pub(crate) id: TokenId,
+    pub(crate) owner: &'a Owner,
+    pub(crate) environment: Option<&'a str>,
+    pub(crate) routing: Option<&'a str>,
+    pub(crate) now: Timestamp,
+    pub(crate) expiry: Expiry,
+    pub(crate) audience: Option<&'a str>,
+}
+
+impl Terms<'_> {
+    /// Draws a secret and writes the token, then reads it back: a token that cannot be read is never handed out.
+    pub(crate) fn draw(
+        &self,
+        family: &dyn Family,
+        keyring: &Keyring,
+        drawn: &mut Drawn<'_>,
+    ) -> Result<(Token, Sealing), MintError> {
+        let needs = family.needs();
+        let (secret_alphabet, secret_width) = needs.secret;
+        let selector_width = needs.selector.map_or(0, |(_, width)| width);
+        let mut random = Zeroizing::new(String::with_capacity(selector_width + secret_width));
+        if let Some((alphabet, width)) = needs.selector {
+            alphabet.draw(|| drawn.byte(), width, &mut random)?;
+        }
+        secret_alphabet.draw(|| drawn.byte(), secret_width, &mut random)?;
+        let (selector, secret) = random.split_at(selector_width);
+        let draft = Draft {
+            environment: self.environment,
+            routing: self.routing,
+            expires_at: self.expiry.at(),
+            audience: self.audience,
+            ..Draft::new(self.id, self.now, selector, secret)
+        };
+        let mut text = family.write(&draft)?;
+        if let Some(alphabet) = needs.keyed_check {
+            let tag = keyring.minting().sub.tag(text.as_str());
+            text.push_check(alphabet, tag);
+        }
+        let token = text.finish();
+        let read: Presented<'_> = family.parse(token.expose()).map_err(MintError::Unreadable)?;
+        let sealing = Sealing::begin(&read, self.id, self.owner, keyring, || drawn.bytes())?;
+        Ok((token, sealing))
+    }
+}
+
+/// How many random bytes a token of `family` takes, with some to spare for those that are thrown away.
+pub(crate) fn expected_bytes(family: &dyn Family) -> usize {
+    let needs = family.needs();
+    let characters = needs.secret.1 + needs.selector.map_or(0, |(_, width)| width);
+    characters + characters / 16 + 4
+}
+
+/// Nothing was minted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MintError {
+    /// The operating system gave no randomness.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+    /// The lifetime is over at once, or ends after the last moment that can be stored.
+    #[error(transparent)]
+    Lifetime(#[from] InvalidLifetime),
+    /// The family cannot write what was asked for.
+    #[error(transparent)]
+    Draft(#[from] InvalidDraft),
+    /// The family cannot read what it wrote: a fault in the family.
+    #[error("the token family cannot read a token that it wrote: {0}")]
+    Unreadable(ParseError),
+    /// The slow hash could not be made.
+    #[error(transparent)]
+    Hash(#[from] CheckError),
+}
+
+/// Draws a server key, as base64 for an entry of a [`Keyring`]'s text: what `openssl rand -base64 32` prints.
+///
+/// For a host's own set-up command. The text is a secret; keep it apart from the database.
+///
+/// # Errors
+///
+/// [`NoEntropy`] if the system gives no randomness.
+pub fn draw_server_key() -> Result<String, NoEntropy> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+    let mut drawn = Drawn::new(&SystemEntropy, 32)?;
+    Ok(STANDARD.encode(*Zeroizing::new(drawn.bytes::<32>()?)))
+}

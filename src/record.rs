@@ -1,0 +1,231 @@
+//! The half that is kept: the stub that stays in the book when a token is handed out.
+
+mod row;
+mod slots;
+mod usage;
+
+use std::{fmt, sync::Arc};
+
+pub use row::{CorruptRecord, MarkRow, Row, SlotRow};
+use serde_json::{Map, Value};
+pub use slots::{Retiring, Slot, SlotKind, Slots};
+pub use usage::{Agent, Usage, Use};
+
+use crate::{
+    annotation::Annotations,
+    expiry::Expiry,
+    restriction::Restrictions,
+    scope::Scopes,
+    subject::{Actor, Mark, Owner},
+    time::Timestamp,
+    token::{Environment, TokenId},
+};
+
+/// The half of a token that the service keeps: facts about it, and digests, never the plaintext.
+///
+/// A record is made by [`mint`](crate::mint), kept by a store as a [`Row`], and changed only through a
+/// [`Registry`](crate::Registry). Its id, tenant and owner never change. What it holds are facts; [`Record::status`] is
+/// derived from them and a moment, so "active but expired" cannot be stored.
+///
+/// ```
+/// # let keyring: counterfoil::Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse()?;
+/// use counterfoil::{Grant, Lifetime, Owner, Record, Status, Timestamp, TokenFormat};
+///
+/// let format = TokenFormat::builder("acme").build()?;
+/// let now = Timestamp::from_unix_millis(1_767_225_600_000)?;
+/// let minted = Grant::new(Owner::new("user-42")?, Lifetime::days(90)).mint(&format, &keyring, now)?;
+/// assert_eq!(minted.record.status(now), Status::Active);
+///
+/// let row = minted.record.to_row(); // for the host's own table
+/// assert_eq!(Record::from_row(row)?.id(), minted.record.id());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub(crate) id: TokenId,
+    pub(crate) owner: Owner,
+    pub(crate) revision: Revision,
+    pub(crate) created_at: Timestamp,
+    pub(crate) created_by: Option<Actor>,
+    pub(crate) rotated_at: Option<Timestamp>,
+    pub(crate) expiry: Expiry,
+    pub(crate) revoked: Option<Mark>,
+    pub(crate) suspended: Option<Mark>,
+    pub(crate) blocked: Option<Mark>,
+    pub(crate) slots: Slots,
+    pub(crate) public: Arc<str>,
+    pub(crate) environment: Option<Environment>,
+    pub(crate) annotations: Annotations,
+    pub(crate) scopes: Scopes,
+    pub(crate) restrictions: Restrictions,
+    pub(crate) unread: Unread,
+}
+
+impl Record {
+    /// The record's public name, which outlives rotation.
+    pub fn id(&self) -> TokenId {
+        self.id
+    }
+
+    /// On whose behalf the token acts.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// Counts the changes, from 1: the ETag of a management API. Neither use nor rehashing moves it.
+    pub fn version(&self) -> u64 {
+        self.revision.version
+    }
+
+    /// Which state of the row this is, for a store's compare-and-swap.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// When the token was made.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// Who made it, if known.
+    pub fn created_by(&self) -> Option<&Actor> {
+        self.created_by.as_ref()
+    }
+
+    /// When it was last rotated.
+    pub fn rotated_at(&self) -> Option<Timestamp> {
+        self.rotated_at
+    }
+
+    /// When it ends.
+    pub fn expiry(&self) -> Expiry {
+        self.expiry
+    }
+
+    /// That it was revoked: final.
+    pub fn revoked(&self) -> Option<&Mark> {
+        self.revoked.as_ref()
+    }
+
+    /// That it is suspended: something about its owner, say.
+    pub fn suspended(&self) -> Option<&Mark> {
+        self.suspended.as_ref()
+    }
+
+    /// That it is blocked: something about the token itself, say.
+    pub fn blocked(&self) -> Option<&Mark> {
+        self.blocked.as_ref()
+    }
+
+    /// The part of the token's text that may be shown: all before the secret, or with the format's hint of it.
+    pub fn public(&self) -> &str {
+        &self.public
+    }
+
+    /// The environment the token is for.
+    pub fn environment(&self) -> Option<&Environment> {
+        self.environment.as_ref()
+    }
+
+    /// Name, description, tags and metadata.
+    pub fn annotations(&self) -> &Annotations {
+        &self.annotations
+    }
+
+    /// The ceiling on what the bearer may do.
+    pub fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// Where the token may be used.
+    pub fn restrictions(&self) -> &Restrictions {
+        &self.restrictions
+    }
+
+    /// The secrets: the current one, a retiring one, a spent one.
+    pub fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    /// What the facts come to at `now`. The first that holds: revoked, expired, suspended, blocked, active.
+    pub fn status(&self, now: Timestamp) -> Status {
+        if self.revoked.is_some() {
+            Status::Revoked
+        } else if self.expiry.has_passed(now) {
+            Status::Expired
+        } else if self.suspended.is_some() {
+            Status::Suspended
+        } else if self.blocked.is_some() {
+            Status::Blocked
+        } else {
+            Status::Active
+        }
+    }
+}
+
+/// Which state of a row this is. A store replaces a row only if both numbers are as expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision {
+    /// Counts the changes that the host makes.
+    pub version: u64,
+    /// Counts how often the digests were made anew on use; apart, so that using a token does not move its ETag.
+    pub digest_version: u64,
+}
+
+impl Revision {
+    pub(crate) const FIRST: Self = Self { version: 1, digest_version: 1 };
+
+    pub(crate) fn next_version(self) -> Self {
+        Self { version: self.version + 1, ..self }
+    }
+
+    pub(crate) fn next_digest_version(self) -> Self {
+        Self { digest_version: self.digest_version + 1, ..self }
+    }
+}
+
+/// What a record comes to at a moment: derived, never stored.
+///
+/// Exhaustive: a new status must break the caller's build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Status {
+    /// Good for use.
+    Active,
+    /// Paused; can be unblocked.
+    Blocked,
+    /// Paused for another reason; can be resumed.
+    Suspended,
+    /// Its end has come; a later expiry brings it back.
+    Expired,
+    /// Ended for good.
+    Revoked,
+}
+
+impl Status {
+    /// The stable name: `active`, `blocked`, `suspended`, `expired` or `revoked`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Blocked => "blocked",
+            Self::Suspended => "suspended",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a newer build wrote into the body and this one does not read: kept as it is, so that an older node's change
+/// does not drop it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Unread {
+    pub(crate) body: Map<String, Value>,
+    pub(crate) restrictions: Map<String, Value>,
+}

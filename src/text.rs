@@ -1,0 +1,124 @@
+//! Text that people and hosts give us: bounded, and without control characters.
+
+/// A text that is empty, too long, or holds a control character. The text itself is not in the message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidText {
+    /// No text at all.
+    #[error("empty {what}: expected 1 to {limit} bytes")]
+    Empty {
+        /// What the text was to be.
+        what: &'static str,
+        /// The greatest length in bytes.
+        limit: usize,
+    },
+    /// More bytes than allowed.
+    #[error("{what} too long: found {found} bytes, expected at most {limit}")]
+    TooLong {
+        /// What the text was to be.
+        what: &'static str,
+        /// The length in bytes.
+        found: usize,
+        /// The greatest length in bytes.
+        limit: usize,
+    },
+    /// A control character: NUL, a line break, a delete.
+    #[error("control character U+{character:04X} at byte {at} of a {what}", character = u32::from(*.character))]
+    Control {
+        /// What the text was to be.
+        what: &'static str,
+        /// The character.
+        character: char,
+        /// Where it stands, in bytes.
+        at: usize,
+    },
+}
+
+pub(crate) fn check(text: &str, what: &'static str, limit: usize) -> Result<(), InvalidText> {
+    if text.is_empty() {
+        return Err(InvalidText::Empty { what, limit });
+    }
+    if text.len() > limit {
+        return Err(InvalidText::TooLong { what, found: text.len(), limit });
+    }
+    match text.char_indices().find(|(_, character)| character.is_control()) {
+        Some((at, character)) => Err(InvalidText::Control { what, character, at }),
+        None => Ok(()),
+    }
+}
+
+/// A newtype around such a text, shared when cloned.
+macro_rules! bounded_text {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $limit:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        #[cfg_attr(feature = "serde", serde(into = "String", try_from = "String"))]
+        pub struct $type(std::sync::Arc<str>);
+
+        impl $type {
+            #[doc = concat!("The greatest length, in bytes: ", $limit, ".")]
+            pub const MAX_LEN: usize = $limit;
+
+            /// Takes the text as it is: nothing is trimmed or folded.
+            ///
+            /// # Errors
+            ///
+            /// [`InvalidText`](crate::text::InvalidText) if it is empty, too long, or holds a control character.
+            pub fn new(text: impl AsRef<str>) -> Result<Self, $crate::text::InvalidText> {
+                let text = text.as_ref();
+                $crate::text::check(text, $what, Self::MAX_LEN)?;
+                Ok(Self(text.into()))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::text::InvalidText;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<&str> for $type {
+            type Error = $crate::text::InvalidText;
+
+            fn try_from(text: &str) -> Result<Self, Self::Error> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = $crate::text::InvalidText;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.as_str().to_owned()
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($type), "({:?})"), &*self.0)
+            }
+        }
+    };
+}
+
+pub(crate) use bounded_text;

@@ -1,0 +1,134 @@
+//! The half that is handed out: its text, and what the text shows.
+
+mod draft;
+mod environment;
+mod families;
+mod format;
+mod id;
+mod parse;
+mod selector;
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+pub use draft::{Draft, InvalidDraft, TokenText};
+pub use environment::Environment;
+pub use families::{AmbiguousFamilies, Families, Family, Head, Needs};
+pub use format::{Checksum, FormatBuilder, InvalidFormat, TokenFormat};
+pub use id::{InvalidTokenId, TokenId};
+pub use parse::{Malformed, ParseError};
+pub use selector::{InvalidSelector, Selector};
+
+/// A token as it was minted: the only time its text can be seen.
+///
+/// The text is wiped when the token is dropped. [`expose`](Self::expose) is the only door to it; `Debug` shows the
+/// public part. There is deliberately no `Display`, `Clone`, `PartialEq` or `Serialize`:
+///
+/// ```compile_fail,E0277
+/// fn log(token: counterfoil::Token) {
+///     println!("{token}");
+/// }
+/// ```
+/// ```compile_fail,E0599
+/// fn keep(token: &counterfoil::Token) -> counterfoil::Token {
+///     <counterfoil::Token as Clone>::clone(token)
+/// }
+/// ```
+#[must_use = "the text of a token can be seen only now"]
+pub struct Token {
+    text: Zeroizing<String>,
+    public_len: usize,
+}
+
+impl Token {
+    /// The whole text, to be shown once and stored nowhere.
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    /// The part that may be shown and logged: all before the secret.
+    pub fn public(&self) -> &str {
+        &self.text[..self.public_len]
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({}..)", self.public())
+    }
+}
+
+/// A text that a family has read as one of its own, and nothing more: it proves nothing yet.
+///
+/// It borrows the text, and its selector is held by value, so reading a token allocates nothing. `Debug` shows the
+/// public part alone.
+#[derive(Clone, Copy)]
+pub struct Presented<'t> {
+    pub(crate) text: &'t str,
+    public_len: usize,
+    pub(crate) selector: Option<Selector>,
+    environment: Option<&'t str>,
+    routing: Option<&'t str>,
+    pub(crate) tag: Option<Tag>,
+}
+
+/// A keyed checksum as it was presented: over the text before it.
+#[derive(Clone, Copy)]
+pub(crate) struct Tag {
+    pub(crate) covered: usize,
+    pub(crate) value: u32,
+}
+
+impl<'t> Presented<'t> {
+    /// A presented token whose record is found by `selector`; without one, by a keyed hash of the text.
+    ///
+    /// For authors of a [`Family`]. The first `public_len` bytes of `text` are what `Debug` shows.
+    pub fn new(text: &'t str, public_len: usize, selector: Option<Selector>) -> Self {
+        let public_len = if text.is_char_boundary(public_len) { public_len } else { 0 };
+        Self { text, public_len, selector, environment: None, routing: None, tag: None }
+    }
+
+    /// With the environment that the text names.
+    pub fn in_environment(mut self, environment: Option<&'t str>) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// With the routing segment of the text.
+    pub fn routed(mut self, routing: Option<&'t str>) -> Self {
+        self.routing = routing;
+        self
+    }
+
+    pub(crate) fn tagged(mut self, tag: Option<Tag>) -> Self {
+        self.tag = tag;
+        self
+    }
+
+    /// The part that may be shown and logged.
+    pub fn public(&self) -> &'t str {
+        &self.text[..self.public_len]
+    }
+
+    /// What finds the record, where the text prints it.
+    pub fn selector(&self) -> Option<&Selector> {
+        self.selector.as_ref()
+    }
+
+    /// The environment that the text names.
+    pub fn environment(&self) -> Option<&'t str> {
+        self.environment
+    }
+
+    /// The routing segment of the text: a hint on where to look, never a fact to authorize by.
+    pub fn routing(&self) -> Option<&'t str> {
+        self.routing
+    }
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Presented({}..)", self.public())
+    }
+}

@@ -1,0 +1,384 @@
+//! The grammar of one family of tokens.
+
+use super::{Draft, Environment, Family, Head, InvalidDraft, Needs, ParseError, Presented, TokenText};
+use crate::alphabet::Alphabet;
+
+/// The grammar of one family of tokens: plain data without keys, so that clients and scanners can use it too.
+///
+/// ```
+/// use counterfoil::{Alphabet, Checksum, TokenFormat};
+///
+/// let format = TokenFormat::builder("ak")
+///     .environments(["live", "test"])
+///     .selector(Alphabet::Base62, 8)
+///     .secret(Alphabet::Base62, 32)
+///     .checksum(Checksum::Crc32OfText)
+///     .build()?;
+/// assert_eq!(format.scanner_pattern(), r"\bak_(?:live|test)_[0-9A-Za-z]{8}_[0-9A-Za-z]{38}\b");
+///
+/// // A token for documentation: of the right shape, never valid.
+/// let fake = format.fake().expect("the format has a checksum");
+/// assert!(format.parse(&fake).is_err());
+/// # Ok::<(), counterfoil::token::InvalidFormat>(())
+/// ```
+///
+/// # Grammar
+///
+/// ```text
+/// prefix [ "_" environment ] [ "_" routing ] [ "_" selector ] "_" secret [ checksum ]
+/// ```
+///
+/// The selector, the secret and the checksum have fixed widths and are found from the right, so a prefix may hold a
+/// `_`; environments are a closed set; a routing segment may vary in width. Every character is an RFC 6750 token
+/// character (section 2.1).
+///
+/// # Defaults
+///
+/// No environments, no routing, a selector of 12 base62 characters, a secret of 32 (190 bits), a CRC-32 over all
+/// before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFormat {
+    pub(super) prefix: Box<str>,
+    pub(super) environments: Vec<Environment>,
+    pub(super) routing: Option<(usize, usize)>,
+    pub(super) selector: Option<(Alphabet, usize)>,
+    pub(super) secret: (Alphabet, usize),
+    pub(super) checksum: Checksum,
+    pub(super) hint: usize,
+}
+
+/// The checksum at the end of a token: 32 bits, as 6 base62 or 8 hex characters.
+///
+/// A CRC is protection against typing errors and lets a scanner drop look-alikes; anyone can compute it, so it is no
+/// protection against made-up tokens. A keyed one is: without the server's key one guess in four thousand million
+/// passes, so made-up tokens die before any lookup or slow hash. Its key must live as long as the tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Checksum {
+    /// None.
+    None,
+    /// CRC-32 (IEEE) of the secret alone, as GitHub's and npm's tokens have it.
+    Crc32OfSecret,
+    /// CRC-32 (IEEE) of all the text before it: the default.
+    Crc32OfText,
+    /// The first 32 bits of an HMAC-SHA-256 of all the text before it, under a key of the keyring.
+    Keyed,
+}
+
+impl TokenFormat {
+    /// The greatest length of a token, in bytes; longer text is refused before it is looked at.
+    pub const MAX_LEN: usize = 512;
+
+    /// The least strength of a secret, in bits.
+    pub const MIN_SECRET_BITS: usize = 128;
+
+    /// Begins a format with this prefix and the defaults above.
+    pub fn builder(prefix: &str) -> FormatBuilder {
+        FormatBuilder {
+            environments: Vec::new(),
+            format: Self {
+                prefix: prefix.into(),
+                environments: Vec::new(),
+                routing: None,
+                selector: Some((Alphabet::Base62, 12)),
+                secret: (Alphabet::Base62, 32),
+                checksum: Checksum::Crc32OfText,
+                hint: 0,
+            },
+        }
+    }
+
+    /// The prefix, without the `_` that follows it.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A regular expression that finds this format's tokens in text, for secret scanners. Drop a finding that
+    /// [`parse`](Self::parse) refuses: its checksum says that it is no token.
+    pub fn scanner_pattern(&self) -> String {
+        let mut pattern = format!(r"\b{}_", self.prefix);
+        if !self.environments.is_empty() {
+            let names: Vec<_> = self.environments.iter().map(Environment::as_str).collect();
+            pattern += &format!("(?:{})_", names.join("|"));
+        }
+        if let Some((least, most)) = self.routing {
+            pattern += &format!("[0-9A-Za-z-]{{{least},{most}}}_");
+        }
+        if let Some((alphabet, width)) = self.selector {
+            pattern += &format!("{}{{{width}}}_", alphabet.class());
+        }
+        let (alphabet, width) = self.secret;
+        pattern + &format!(r"{}{{{}}}\b", alphabet.class(), width + self.check_width())
+    }
+
+    /// A token for documentation: it has the shape, raises a scanner's pattern, and its checksum is wrong. `None` if the
+    /// format has no checksum, since it would be a well-formed token then. (A keyed checksum is wrong but for a chance of
+    /// one in four thousand million; no record has the token in any case.)
+    pub fn fake(&self) -> Option<String> {
+        if self.checksum == Checksum::None {
+            return None;
+        }
+        let filler = |(alphabet, width): (Alphabet, usize)| -> String {
+            let word = if alphabet == Alphabet::Hex { "0123456789abcdef" } else { "EXAMPLE" };
+            word.chars().cycle().take(width).collect()
+        };
+        let mut text = format!("{}_", self.prefix);
+        if let Some(environment) = self.environments.first() {
+            text += &format!("{environment}_");
+        }
+        if let Some((least, _)) = self.routing {
+            text += &format!("{}_", "0".repeat(least));
+        }
+        if let Some(selector) = self.selector {
+            text += &format!("{}_", filler(selector));
+        }
+        let secret = filler(self.secret);
+        text += &secret;
+        let covered = if self.checksum == Checksum::Crc32OfSecret { &secret } else { &text };
+        let wrong = !crc32fast::hash(covered.as_bytes());
+        self.secret.0.encode_check(wrong, &mut text);
+        Some(text)
+    }
+
+    pub(super) fn check_width(&self) -> usize {
+        if self.checksum == Checksum::None { 0 } else { self.secret.0.check_width() }
+    }
+
+    pub(super) fn is_routing(text: &str) -> bool {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    }
+
+    /// The lengths of a token's text, the shortest and the longest, with the `_` and the name of an environment.
+    fn lengths(&self, environment_width: usize) -> (usize, usize) {
+        let fixed = self.prefix.len()
+            + 1
+            + environment_width
+            + self.selector.map_or(0, |(_, width)| width + 1)
+            + self.secret.1
+            + self.check_width();
+        let (least, most) = self.routing.map_or((0, 0), |(least, most)| (least + 1, most + 1));
+        (fixed + least, fixed + most)
+    }
+}
+
+impl Family for TokenFormat {
+    fn heads(&self) -> Vec<Head> {
+        let head = |text: String, environment_width: usize| {
+            let (shortest, longest) = self.lengths(environment_width);
+            Head { text, shortest, longest }
+        };
+        if self.environments.is_empty() {
+            return vec![head(format!("{}_", self.prefix), 0)];
+        }
+        let of_environment =
+            |environment: &Environment| head(format!("{}_{environment}_", self.prefix), environment.as_str().len() + 1);
+        self.environments.iter().map(of_environment).collect()
+    }
+
+    fn parse<'t>(&self, text: &'t str) -> Result<Presented<'t>, ParseError> {
+        Self::parse(self, text)
+    }
+
+    fn needs(&self) -> Needs {
+        let keyed_check = (self.checksum == Checksum::Keyed).then_some(self.secret.0);
+        Needs { selector: self.selector, secret: self.secret, keyed_check }
+    }
+
+    fn write(&self, draft: &Draft<'_>) -> Result<TokenText, InvalidDraft> {
+        let mut text = TokenText::with_capacity(Self::MAX_LEN.min(self.lengths(Environment::MAX_LEN + 1).1));
+        text.push(&self.prefix);
+        text.push("_");
+        let known = |name: &str| self.environments.iter().any(|environment| environment.as_str() == name);
+        match draft.environment {
+            None if self.environments.is_empty() => {}
+            Some(environment) if known(environment) => {
+                text.push(environment);
+                text.push("_");
+            }
+            found => {
+                let names: Vec<_> = self.environments.iter().map(Environment::as_str).collect();
+                let expected = if names.is_empty() { "none".into() } else { format!("one of {}", names.join(", ")) };
+                return Err(InvalidDraft::Environment { found: found.map(str::to_owned), expected });
+            }
+        }
+        match (draft.routing, self.routing) {
+            (None, None) => {}
+            (Some(routing), Some((least, most)))
+                if (least..=most).contains(&routing.len()) && Self::is_routing(routing) =>
+            {
+                text.push(routing);
+                text.push("_");
+            }
+            (_, None) => return Err(InvalidDraft::Routing { expected: "none".into() }),
+            (_, Some((least, most))) => {
+                let expected = format!("{least} to {most} letters, digits and `-`");
+                return Err(InvalidDraft::Routing { expected });
+            }
+        }
+        if self.selector.is_some() {
+            text.push(draft.selector);
+            text.end_public();
+            text.push("_");
+            text.push(draft.secret);
+        } else {
+            let (hint, rest) = draft.secret.split_at(self.hint);
+            text.push(hint);
+            text.end_public();
+            text.push(rest);
+        }
+        let check = match self.checksum {
+            Checksum::None | Checksum::Keyed => return Ok(text),
+            Checksum::Crc32OfSecret => crc32fast::hash(draft.secret.as_bytes()),
+            Checksum::Crc32OfText => crc32fast::hash(text.as_str().as_bytes()),
+        };
+        text.push_check(self.secret.0, check);
+        Ok(text)
+    }
+
+    fn environments(&self) -> &[Environment] {
+        &self.environments
+    }
+}
+
+/// Collects a [`TokenFormat`]; what is weak or ambiguous is refused at [`build`](Self::build).
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct FormatBuilder {
+    format: TokenFormat,
+    environments: Vec<String>,
+}
+
+impl FormatBuilder {
+    /// Every token names one of these environments.
+    pub fn environments<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.environments = names.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Every token has a routing segment of `least` to `most` letters, digits and `-`: for a workspace's short name,
+    /// say. It is a hint that anyone can read, not a fact to authorize by.
+    pub fn routing(mut self, least: usize, most: usize) -> Self {
+        self.format.routing = Some((least, most));
+        self
+    }
+
+    /// The segment that finds the record: 6 to 40 characters.
+    pub fn selector(mut self, alphabet: Alphabet, width: usize) -> Self {
+        self.format.selector = Some((alphabet, width));
+        self
+    }
+
+    /// No selector: records are found by a keyed hash of the token, one candidate for each key of the keyring.
+    pub fn without_selector(mut self) -> Self {
+        self.format.selector = None;
+        self
+    }
+
+    /// The secret: at least 128 bits, the hint not counted.
+    pub fn secret(mut self, alphabet: Alphabet, width: usize) -> Self {
+        self.format.secret = (alphabet, width);
+        self
+    }
+
+    /// The checksum, in the alphabet of the secret.
+    pub fn checksum(mut self, checksum: Checksum) -> Self {
+        self.format.checksum = checksum;
+        self
+    }
+
+    /// Keeps the first `width` characters of the secret in the record, so that people can tell their tokens apart in a
+    /// list: for formats without a selector.
+    pub fn hint(mut self, width: usize) -> Self {
+        self.format.hint = width;
+        self
+    }
+
+    /// The format.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidFormat`] for a weak secret, a text outside its grammar, and a width outside its range.
+    pub fn build(self) -> Result<TokenFormat, InvalidFormat> {
+        let Self { mut format, environments } = self;
+        let prefix = format.prefix.as_bytes();
+        let well_formed = prefix.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        let ends_well =
+            prefix.first().is_some_and(u8::is_ascii_alphabetic) && prefix.last().is_some_and(u8::is_ascii_alphanumeric);
+        if !well_formed || !ends_well || prefix.len() > 32 {
+            return Err(InvalidFormat::Prefix);
+        }
+        for name in &environments {
+            let environment = Environment::new(name)?;
+            if format.environments.contains(&environment) {
+                return Err(InvalidFormat::Environment);
+            }
+            format.environments.push(environment);
+        }
+        if format.environments.len() > 16 {
+            return Err(InvalidFormat::Environment);
+        }
+        if let Some((least, most)) = format.routing
+            && (least == 0 || least > most || most > 64)
+        {
+            return Err(InvalidFormat::Routing { least, most });
+        }
+        if let Some((_, found)) = format.selector
+            && !(6..=40).contains(&found)
+        {
+            return Err(InvalidFormat::Selector { found });
+        }
+        if format.hint > 0 && format.selector.is_some() {
+            return Err(InvalidFormat::Hint);
+        }
+        let (alphabet, width) = format.secret;
+        let bits = alphabet.bits(width.saturating_sub(format.hint));
+        if bits < TokenFormat::MIN_SECRET_BITS {
+            return Err(InvalidFormat::WeakSecret { bits });
+        }
+        if width > 256 {
+            return Err(InvalidFormat::LongSecret { found: width });
+        }
+        Ok(format)
+    }
+}
+
+/// A format that cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidFormat {
+    /// The prefix is not of the grammar.
+    #[error("prefix: expected 1 to 32 letters, digits, `_` and `-`, a letter first and no `_` or `-` last")]
+    Prefix,
+    /// An environment is not of the grammar, or is given twice, or there are too many.
+    #[error("environment: expected 1 to 16 lower-case letters and digits, at most 16 of them, each once")]
+    Environment,
+    /// The routing segment's widths are out of range.
+    #[error("routing segment of {least} to {most} characters, expected a range within 1 to 64")]
+    Routing {
+        /// The least width.
+        least: usize,
+        /// The greatest width.
+        most: usize,
+    },
+    /// The selector's width is out of range.
+    #[error("selector of {found} characters, expected 6 to 40")]
+    Selector {
+        /// The width.
+        found: usize,
+    },
+    /// A hint where the selector can be shown.
+    #[error("display hint in a format with a selector, which serves the same end")]
+    Hint,
+    /// The secret can be guessed.
+    #[error("secret of {bits} bits beyond the hint, expected at least {}", TokenFormat::MIN_SECRET_BITS)]
+    WeakSecret {
+        /// Its strength.
+        bits: usize,
+    },
+    /// The secret is longer than any needs to be.
+    #[error("secret of {found} characters, expected at most 256")]
+    LongSecret {
+        /// The width.
+        found: usize,
+    },
+}

@@ -1,0 +1,133 @@
+//! What text is accepted as a token of a [`TokenFormat`].
+
+use super::{Checksum, Presented, Selector, Tag, TokenFormat};
+
+impl TokenFormat {
+    /// Reads `text` by position: the prefix from the left, everything else from the right, where all widths are fixed.
+    ///
+    /// Nothing is split at a separator, trimmed or folded, so a token has one spelling.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`], cheapest reason first; of the text itself nothing is in it.
+    pub fn parse<'t>(&self, text: &'t str) -> Result<Presented<'t>, ParseError> {
+        let after_prefix = text.strip_prefix(&*self.prefix).and_then(|rest| rest.strip_prefix('_'));
+        let rest = after_prefix.ok_or(ParseError::NotOurs)?;
+        if text.len() > Self::MAX_LEN {
+            return Err(Malformed::TooLong { found: text.len() }.into());
+        }
+        if !text.is_ascii() {
+            return Err(Malformed::Character.into());
+        }
+        let check_width = self.check_width();
+        let tail_width = self.selector.map_or(0, |(_, width)| width + 1) + self.secret.1 + check_width;
+        let tail_at = rest.len().checked_sub(tail_width).ok_or(Malformed::Shape)?;
+        let (middle, tail) = rest.split_at(tail_at);
+        let (environment, routing) = self.parse_middle(middle)?;
+
+        let secret_at = text.len() - check_width - self.secret.1;
+        let selector = match self.selector {
+            Some((alphabet, width)) => {
+                let printed = &tail[..width];
+                if tail.as_bytes()[width] != b'_' {
+                    return Err(Malformed::Shape.into());
+                }
+                if !alphabet.contains_all(printed.as_bytes()) {
+                    return Err(Malformed::Character.into());
+                }
+                Some(Selector::printed(printed).map_err(|_| Malformed::Character)?)
+            }
+            None => None,
+        };
+        let (covered, check) = text.split_at(text.len() - check_width);
+        let secret = &covered[secret_at..];
+        if !self.secret.0.contains_all(secret.as_bytes()) {
+            return Err(Malformed::Character.into());
+        }
+        let tag = self.parse_check(covered, secret, check.as_bytes())?;
+        let public_len = if selector.is_some() { secret_at - 1 } else { secret_at + self.hint };
+        Ok(Presented::new(text, public_len, selector).in_environment(environment).routed(routing).tagged(tag))
+    }
+
+    /// Reads what stands between the prefix and the fixed widths: `environment_` and `routing_`, each if the format has
+    /// it. Neither can hold a `_`, so there is one way to read it.
+    fn parse_middle<'t>(&self, middle: &'t str) -> Result<(Option<&'t str>, Option<&'t str>), ParseError> {
+        let (environment, middle) = if self.environments.is_empty() {
+            (None, middle)
+        } else {
+            let of_text = |name: &str| middle.strip_prefix(name).and_then(|rest| rest.strip_prefix('_'));
+            let read = self.environments.iter().find_map(|environment| {
+                let rest = of_text(environment.as_str())?;
+                Some((Some(&middle[..environment.as_str().len()]), rest))
+            });
+            read.ok_or(Malformed::Environment)?
+        };
+        let Some((least, most)) = self.routing else {
+            return if middle.is_empty() { Ok((environment, None)) } else { Err(Malformed::Shape.into()) };
+        };
+        let routing = middle.strip_suffix('_').ok_or(Malformed::Routing)?;
+        if !(least..=most).contains(&routing.len()) || !Self::is_routing(routing) {
+            return Err(Malformed::Routing.into());
+        }
+        Ok((environment, Some(routing)))
+    }
+
+    fn parse_check(&self, covered: &str, secret: &str, check: &[u8]) -> Result<Option<Tag>, ParseError> {
+        let alphabet = self.secret.0;
+        let right = match self.checksum {
+            Checksum::None => true,
+            Checksum::Crc32OfSecret => alphabet.check_is(crc32fast::hash(secret.as_bytes()), check),
+            Checksum::Crc32OfText => alphabet.check_is(crc32fast::hash(covered.as_bytes()), check),
+            Checksum::Keyed => {
+                let value = alphabet.decode_check(check).ok_or(Malformed::Checksum)?;
+                return Ok(Some(Tag { covered: covered.len(), value }));
+            }
+        };
+        if right { Ok(None) } else { Err(Malformed::Checksum.into()) }
+    }
+}
+
+/// Why a text is no token of a family.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// It does not begin as this family's tokens do: another verifier may have its turn.
+    #[error("not a token of a known family")]
+    NotOurs,
+    /// It begins as this family's tokens do, and is none.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+impl ParseError {
+    /// Whether another verifier may have its turn.
+    pub fn is_not_ours(&self) -> bool {
+        matches!(self, Self::NotOurs)
+    }
+}
+
+/// What is wrong with a text that begins as ours do. Nothing of the text is in the message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// Longer than any token.
+    #[error("token too long: found {found} bytes, expected at most {}", TokenFormat::MAX_LEN)]
+    TooLong {
+        /// The length in bytes.
+        found: usize,
+    },
+    /// Too short, too many segments, or no separator where one belongs.
+    #[error("token is not of the format's shape")]
+    Shape,
+    /// A character outside of its segment's alphabet.
+    #[error("token holds a character outside of its alphabet")]
+    Character,
+    /// The environment is none of the format's.
+    #[error("token names no known environment")]
+    Environment,
+    /// The routing segment is not of the format's form.
+    #[error("token has no routing segment of the expected form")]
+    Routing,
+    /// The checksum is another, or is not written in its one form.
+    #[error("token checksum is wrong: mistyped, cut off, or made up")]
+    Checksum,
+}
