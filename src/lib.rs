@@ -31,6 +31,7 @@ mod seal;
 
 // 4: decisions, and the contract of a store
 pub mod mint;
+pub mod store;
 pub mod verify;
 
 pub use alphabet::Alphabet;
@@ -45,6 +46,7 @@ pub use mint::Minted;
 pub use record::{Record, Row, Status, Usage};
 pub use restriction::{Audience, Network, Restrictions};
 pub use scope::{MissingScope, Scope, ScopeCatalog, ScopePattern, Scopes, UnknownScopes};
+pub use store::{SharedStore, TokenStore};
 pub use subject::{Actor, By, Mark, Owner};
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};
 pub use token::{Checksum, Environment, Families, Family, Presented, Selector, Token, TokenFormat, TokenId};

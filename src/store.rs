@@ -1,0 +1,231 @@
+//! The contract that a store signs.
+
+mod error;
+mod idempotency;
+mod query;
+mod shared;
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+pub use error::{StoreError, StoreErrorKind};
+pub use idempotency::{IdempotencyStore, Reservation, Reserved};
+pub use query::{Cursor, Filter, InvalidCursor, LastUseCursor, ListQuery, Order, Page, Stored};
+pub use shared::SharedStore;
+
+use crate::{
+    digest::KeyId,
+    record::{Record, Revision, Use},
+    subject::{Mark, Owner},
+    time::Timestamp,
+    token::{Selector, TokenId},
+};
+
+/// Keeps records. A store is dumb: it returns rows as they are and judges none.
+///
+/// Write the methods as plain `async fn`. `examples/custom_store.rs` is a whole store in under 200 lines.
+///
+/// ```
+/// use counterfoil::store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored};
+/// use counterfoil::{KeyId, Mark, Record, Selector, Timestamp, TokenId, TokenStore, record::{Revision, Use}};
+/// use std::{sync::Arc, time::Duration};
+///
+/// /// A store around another one, which counts what is looked up.
+/// #[derive(Debug)]
+/// struct Counted<S> {
+///     inner: S,
+///     lookups: std::sync::atomic::AtomicU64,
+/// }
+///
+/// impl<S: TokenStore> TokenStore for Counted<S> {
+///     async fn find(&self, selectors: &[Selector]) -> Result<Option<Arc<Record>>, StoreError> {
+///         self.lookups.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+///         self.inner.find(selectors).await
+///     }
+///     async fn insert(&self, record: &Record, limit: Option<u32>, now: Timestamp) -> Result<(), StoreError> {
+///         self.inner.insert(record, limit, now).await
+///     }
+///     async fn get(&self, id: TokenId) -> Result<Option<Stored>, StoreError> {
+///         self.inner.get(id).await
+///     }
+///     async fn list(&self, query: &ListQuery, now: Timestamp) -> Result<Page, StoreError> {
+///         self.inner.list(query, now).await
+///     }
+///     async fn update(
+///         &self,
+///         record: &Record,
+///         expected: Revision,
+///         limit: Option<u32>,
+///         now: Timestamp,
+///     ) -> Result<(), StoreError> {
+///         self.inner.update(record, expected, limit, now).await
+///     }
+///     async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
+///         self.inner.revoke(target, mark, now).await
+///     }
+///     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
+///         self.inner.record_uses(uses).await
+///     }
+///     async fn purge(
+///         &self,
+///         revoked_before: Timestamp,
+///         expired_before: Option<Timestamp>,
+///         max_rows: u32,
+///     ) -> Result<u64, StoreError> {
+///         self.inner.purge(revoked_before, expired_before, max_rows).await
+///     }
+///     async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
+///         self.inner.claim_warning(id, expiry, threshold).await
+///     }
+///     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
+///         self.inner.count_by_key(key).await
+///     }
+/// }
+/// ```
+///
+/// # Contract
+///
+/// - A write that has returned `Ok` is durable and is seen by every read that starts afterwards, on every node.
+/// - A write that has returned an error has written nothing.
+/// - Where the time matters (status, limit) it comes in as `now`; a store reads no clock.
+/// - No method has a default body: what a wrapper forgets to pass on must not compile.
+///
+/// The trait is complete: it will not grow within this major version.
+pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
+    /// Adds a record.
+    ///
+    /// With a limit, the tokens of the same tenant and owner whose [`status`](Record::status) at `now` is active are
+    /// counted, and the record added, under one lock on the owner: of many that come at once no more are added than the
+    /// limit leaves room for.
+    ///
+    /// # Errors
+    ///
+    /// [`Duplicate`](StoreErrorKind::Duplicate) if the id, or a selector in any slot of any record, is there already;
+    /// [`LimitReached`](StoreErrorKind::LimitReached) if `limit` tokens are active.
+    fn insert(
+        &self,
+        record: &Record,
+        limit: Option<u32>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The record that one of `selectors` belongs to, in whichever slot and of whatever status: one indexed read.
+    ///
+    /// # Errors
+    ///
+    /// [`Ambiguous`](StoreErrorKind::Ambiguous) if the selectors belong to more than one record;
+    /// [`Corrupt`](StoreErrorKind::Corrupt) if the row cannot be read.
+    fn find(&self, selectors: &[Selector]) -> impl Future<Output = Result<Option<Arc<Record>>, StoreError>> + Send;
+
+    /// A record and its usage.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](StoreErrorKind::Corrupt) if the row cannot be read.
+    fn get(&self, id: TokenId) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
+
+    /// A page of the records that [`Filter::matches`] holds for, at most [`ListQuery::limit`] rows.
+    ///
+    /// By id, rows that are there throughout appear exactly once over all pages, and a cursor is good after its row is
+    /// gone. By last use, rows that are used meanwhile may appear twice or not at all. Rows that cannot be read are
+    /// listed apart, and count.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's own.
+    fn list(&self, query: &ListQuery, now: Timestamp) -> impl Future<Output = Result<Page, StoreError>> + Send;
+
+    /// Replaces a record, if the one that is stored is of `expected`.
+    ///
+    /// The record carries its new revision. Its selectors, in all its slots, replace the stored ones. With a limit, the
+    /// owner's other active tokens are counted in the same transaction, as in [`insert`](Self::insert): it is given
+    /// where the change makes a token active again.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](StoreErrorKind::NotFound); [`LostRace`](StoreErrorKind::LostRace) if the stored record is of
+    /// another revision; [`LimitReached`](StoreErrorKind::LimitReached); [`Duplicate`](StoreErrorKind::Duplicate) if a
+    /// selector belongs to another record.
+    fn update(
+        &self,
+        record: &Record,
+        expected: Revision,
+        limit: Option<u32>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Marks records as revoked, without reading their bodies, so that a corrupt row can be revoked too.
+    ///
+    /// A record that is revoked keeps its first mark. Each one newly marked goes up by one version. It is one statement
+    /// under the owner's lock: a token of the owner that is minted afterwards is not touched, and one minted before is.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's own; nothing to revoke is an empty [`Revocation`].
+    fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Revocation, StoreError>> + Send;
+
+    /// Notes uses, several at once. An earlier use never replaces a later one; uses of records that are gone are
+    /// dropped. Neither version of a record moves, and no lock on a record is waited for.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's own.
+    fn record_uses(&self, uses: &[Use]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Deletes at most `max_rows` records, with all that belongs to them: those revoked before one moment, and, if a
+    /// second is given, those that expired before it. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's own.
+    fn purge(
+        &self,
+        revoked_before: Timestamp,
+        expired_before: Option<Timestamp>,
+        max_rows: u32,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Whether the caller is the first, over all nodes, to claim the warning that the record's end, `expiry`, is nearer
+    /// than `threshold`. Neither version of the record moves; `false` if the record is gone.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's own.
+    fn claim_warning(
+        &self,
+        id: TokenId,
+        expiry: Timestamp,
+        threshold: Duration,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// How many slots, of all kinds and all records, hold a digest of this server key.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's own.
+    fn count_by_key(&self, key: KeyId) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
+
+/// What is to be revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RevokeTarget {
+    /// One token.
+    Token(TokenId),
+    /// All tokens of an owner.
+    Owner(Owner),
+    /// All tokens that match.
+    Matching(Filter),
+}
+
+/// What was revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Revocation {
+    /// The tokens that this call revoked.
+    pub revoked: Vec<TokenId>,
+    /// How many more were the target, and were revoked before.
+    pub already: u64,
+}

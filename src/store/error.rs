@@ -1,0 +1,99 @@
+//! What can go wrong in a store.
+
+use std::{error::Error, fmt};
+
+use crate::record::CorruptRecord;
+
+/// A store's failure: what kind, and the cause beneath it.
+///
+/// It is never a refusal of a token: whoever sees one answers "try again", not "unauthorized".
+#[derive(Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// A failure of this kind.
+    pub const fn new(kind: StoreErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    /// With its cause.
+    pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+
+    /// What kind.
+    pub const fn kind(&self) -> &StoreErrorKind {
+        &self.kind
+    }
+}
+
+impl From<StoreErrorKind> for StoreError {
+    fn from(kind: StoreErrorKind) -> Self {
+        Self::new(kind)
+    }
+}
+
+impl From<CorruptRecord> for StoreError {
+    fn from(corrupt: CorruptRecord) -> Self {
+        Self::new(StoreErrorKind::Corrupt(corrupt))
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The kinds of failure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The id or a selector is there already.
+    #[error("a record with this id or selector exists")]
+    Duplicate,
+    /// The owner has as many active tokens as allowed.
+    #[error("the owner has {limit} active tokens, the most allowed")]
+    LimitReached {
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// The record was changed in between.
+    #[error("the record was changed in between")]
+    LostRace,
+    /// There is no such record.
+    #[error("no such record")]
+    NotFound,
+    /// The row cannot be read.
+    #[error(transparent)]
+    Corrupt(CorruptRecord),
+    /// The selectors of one token belong to more than one record.
+    #[error("selectors of one token belong to several records")]
+    Ambiguous,
+    /// The store takes no writes now.
+    #[error("the store is read-only")]
+    ReadOnly,
+    /// The store cannot be reached now.
+    #[error("the store is unavailable")]
+    Unavailable,
+    /// The tables were made by a newer version of this software.
+    #[error("the store's schema is of version {found}, expected at most {known}: a newer version has changed it")]
+    NewerSchema {
+        /// The version found.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// Anything else; the cause tells.
+    #[error("the store failed")]
+    Other,
+}
