@@ -106,7 +106,7 @@ pub(crate) fn begin<'t>(
         let binding = Binding { record: &[0; 16], tenant: "", owner: "nobody", text: presented.text };
         let sub = &keyring.minting().sub;
         return Ok(match keyring.algorithm() {
-            Algorithm::HmacSha256 => Checking::Done(unchecked.finish(&*sub.digest(binding))),
+            Algorithm::HmacSha256 => Checking::Done(unchecked.finish(&sub.digest(binding))),
             Algorithm::Argon2id(cost) => {
                 Checking::Slow(Job { input: sub.argon2_input(binding), salt: [0; 16], cost }, unchecked)
             }
@@ -122,9 +122,7 @@ pub(crate) fn begin<'t>(
     };
     let sub = &keyring.key(slot.digest.key_id())?.sub;
     match &slot.digest.0 {
-        Form::Keyed { mac, .. } => {
-            Ok(Checking::Done(Unchecked { check, expected: *mac }.finish(&*sub.digest(binding))))
-        }
+        Form::Keyed { mac, .. } => Ok(Checking::Done(Unchecked { check, expected: *mac }.finish(&sub.digest(binding)))),
         Form::Argon2id(phc) => {
             // The cost comes from a row: it is bounded before any memory is taken.
             keyring.bounds().check(phc.cost).map_err(|_| CorruptRecord { id: record.id, column: "digest" })?;

@@ -5,7 +5,6 @@
 pub(crate) mod argon2;
 pub(crate) mod keyed;
 mod keyring;
-#[cfg(feature = "argon2")]
 pub(crate) mod pool;
 
 use std::{fmt, str::FromStr};

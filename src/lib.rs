@@ -24,7 +24,8 @@ pub mod token;
 // 2
 pub mod record;
 
-// 3: what is asked for, the secret work, and its reverse
+// 3: what is asked for and by whom, the secret work, and its reverse
+pub mod caller;
 pub mod check;
 pub mod grant;
 mod seal;
@@ -34,17 +35,34 @@ pub mod mint;
 pub mod store;
 pub mod verify;
 
+// 5
+pub mod change;
+pub mod event;
+pub mod policy;
+pub mod rotate;
+
+// 6
+pub mod memory;
+
+// 7: plumbing
+pub mod registry;
+
 pub use alphabet::Alphabet;
 pub use annotation::{Annotations, Metadata, Name};
+pub use caller::Caller;
 #[doc(inline)]
 pub use check::{CheckError, SecretCheck, check};
 pub use denial::Denial;
 pub use digest::{Algorithm, Argon2Bounds, Argon2Cost, Digest, KeyId, Keyring};
 pub use expiry::{Expiry, Lifetime};
 pub use grant::Grant;
+pub use memory::MemoryStore;
 pub use mint::Minted;
+pub use policy::{IssuePolicy, Policy};
 pub use record::{Record, Row, Status, Usage};
+pub use registry::Registry;
 pub use restriction::{Audience, Network, Restrictions};
+pub use rotate::Rotation;
 pub use scope::{MissingScope, Scope, ScopeCatalog, ScopePattern, Scopes, UnknownScopes};
 pub use store::{SharedStore, TokenStore};
 pub use subject::{Actor, By, Mark, Owner};

@@ -104,6 +104,7 @@ impl Halves {
             slots: Slots::only(slot),
             public: token.public().into(),
             environment: grant.environment,
+            routing: grant.routing.map(Into::into),
             annotations: grant.annotations,
             scopes: grant.scopes,
             restrictions: grant.restrictions,

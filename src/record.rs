@@ -55,6 +55,7 @@ pub struct Record {
     pub(crate) slots: Slots,
     pub(crate) public: Arc<str>,
     pub(crate) environment: Option<Environment>,
+    pub(crate) routing: Option<Arc<str>>,
     pub(crate) annotations: Annotations,
     pub(crate) scopes: Scopes,
     pub(crate) restrictions: Restrictions,
@@ -127,6 +128,11 @@ impl Record {
         self.environment.as_ref()
     }
 
+    /// The routing segment of the token.
+    pub fn routing(&self) -> Option<&str> {
+        self.routing.as_deref()
+    }
+
     /// Name, description, tags and metadata.
     pub fn annotations(&self) -> &Annotations {
         &self.annotations
@@ -145,6 +151,26 @@ impl Record {
     /// The secrets: the current one, a retiring one, a spent one.
     pub fn slots(&self) -> &Slots {
         &self.slots
+    }
+
+    /// The record once it is revoked: what a store that holds records writes. A record that is revoked keeps its first
+    /// mark, and its version.
+    pub fn marked_revoked(mut self, mark: Mark) -> Self {
+        if self.revoked.is_none() {
+            self.revoked = Some(mark);
+            self.revision = self.revision.next_version();
+        }
+        self
+    }
+
+    /// The record with the digest of one of its secrets made anew; its version stays.
+    pub(crate) fn with_digest_anew(&self, kind: SlotKind, slot: Slot) -> Self {
+        let mut next = self.clone();
+        if let Some(place) = next.slots.get_mut(kind) {
+            *place = slot;
+        }
+        next.revision = self.revision.next_digest_version();
+        next
     }
 
     /// What the facts come to at `now`. The first that holds: revoked, expired, suspended, blocked, active.

@@ -109,11 +109,11 @@ fn check_segments(text: &str, length: usize) -> Result<(), InvalidScope> {
     let mut segment_is_empty = true;
     for (at, byte) in text.bytes().enumerate() {
         match byte {
-            b':' if segment_is_empty => return Err(InvalidScope::EmptySegment { at: at }),
+            b':' if segment_is_empty => return Err(InvalidScope::EmptySegment { at }),
             b':' => segment_is_empty = true,
-            b'*' => return Err(InvalidScope::Star { at: at }),
+            b'*' => return Err(InvalidScope::Star { at }),
             0x21 | 0x23..=0x5b | 0x5d..=0x7e => segment_is_empty = false,
-            _ => return Err(InvalidScope::Character { byte, at: at }),
+            _ => return Err(InvalidScope::Character { byte, at }),
         }
     }
     if segment_is_empty {

@@ -1,6 +1,7 @@
 //! Argon2id digests: their cost, their text, and, with feature `argon2`, their making.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use zeroize::Zeroizing;
 
 use super::{InvalidDigest, KeyId};
 
@@ -174,8 +175,9 @@ fn bytes<const N: usize>(text: &str, name: &'static str) -> Result<[u8; N], Inva
 }
 
 /// One hash to be made: everything a thread needs, and nothing borrowed.
+#[cfg_attr(not(feature = "argon2"), expect(dead_code, reason = "read only where there is Argon2"))]
 pub(crate) struct Job {
-    pub(crate) input: zeroize::Zeroizing<[u8; 32]>,
+    pub(crate) input: Zeroizing<[u8; 32]>,
     pub(crate) salt: [u8; 16],
     pub(crate) cost: Argon2Cost,
 }
@@ -184,7 +186,6 @@ pub(crate) struct Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotMade {
     /// No memory, or no place in the queue.
-    #[cfg_attr(not(feature = "argon2"), expect(dead_code, reason = "only a build with Argon2 can be overloaded by it"))]
     Overloaded,
     /// This build has no Argon2.
     #[cfg_attr(feature = "argon2", expect(dead_code, reason = "only a build without Argon2 lacks it"))]
@@ -192,44 +193,46 @@ pub(crate) enum NotMade {
 }
 
 /// Makes a hash in memory of its own.
-pub(crate) fn make(job: &Job) -> Result<zeroize::Zeroizing<[u8; 32]>, NotMade> {
-    #[cfg(feature = "argon2")]
-    return Memory::default().make(job);
-    #[cfg(not(feature = "argon2"))]
-    {
-        let _ = job;
-        Err(NotMade::Unsupported)
-    }
+pub(crate) fn make(job: &Job) -> Result<Zeroizing<[u8; 32]>, NotMade> {
+    Memory::default().make(job)
 }
 
 /// Memory that is used for one hash after another and wiped in between.
-#[cfg(feature = "argon2")]
 #[derive(Default)]
-pub(crate) struct Memory(Vec<::argon2::Block>);
+pub(crate) struct Memory {
+    #[cfg(feature = "argon2")]
+    blocks: Vec<::argon2::Block>,
+}
 
-#[cfg(feature = "argon2")]
 impl Memory {
     /// Makes a hash. The cost must have been held against the bounds before.
-    pub(crate) fn make(&mut self, job: &Job) -> Result<zeroize::Zeroizing<[u8; 32]>, NotMade> {
-        use ::argon2::{Algorithm, Argon2, Params, Version};
+    #[cfg(feature = "argon2")]
+    pub(crate) fn make(&mut self, job: &Job) -> Result<Zeroizing<[u8; 32]>, NotMade> {
+        use ::argon2::{Algorithm, Argon2, Block, Params, Version};
 
-        let Argon2Cost { memory_kib, passes, lanes } = job.cost;
-        let params = Params::new(memory_kib, passes, lanes, Some(32)).map_err(|_| NotMade::Overloaded)?;
-        let blocks = params.block_count();
-        self.0.try_reserve_exact(blocks.saturating_sub(self.0.len())).map_err(|_| NotMade::Overloaded)?;
-        if self.0.len() < blocks {
-            self.0.resize(blocks, ::argon2::Block::new());
+        let Job { input, salt, cost: Argon2Cost { memory_kib, passes, lanes } } = job;
+        let params = Params::new(*memory_kib, *passes, *lanes, Some(32)).map_err(|_| NotMade::Overloaded)?;
+        let count = params.block_count();
+        self.blocks.try_reserve_exact(count.saturating_sub(self.blocks.len())).map_err(|_| NotMade::Overloaded)?;
+        if self.blocks.len() < count {
+            self.blocks.resize(count, Block::new());
         }
-        let memory = &mut self.0[..blocks];
-        let mut hash = zeroize::Zeroizing::new([0; 32]);
+        let memory = &mut self.blocks[..count];
+        let mut hash = Zeroizing::new([0; 32]);
         let made = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
-            &*job.input,
-            &job.salt,
+            &**input,
+            salt,
             &mut *hash,
             &mut *memory,
         );
         // The blocks are full of what the input can be tested against.
         memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
         made.map(|()| hash).map_err(|_| NotMade::Overloaded)
+    }
+
+    /// Makes no hash: this build has no Argon2.
+    #[cfg(not(feature = "argon2"))]
+    pub(crate) fn make(&mut self, Job { input: _, salt: _, cost: _ }: &Job) -> Result<Zeroizing<[u8; 32]>, NotMade> {
+        Err(NotMade::Unsupported)
     }
 }

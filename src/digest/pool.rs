@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     task::{Context, Poll, Waker},
     thread,
@@ -20,7 +20,7 @@ type Made = Result<Zeroizing<[u8; 32]>, NotMade>;
 
 /// A thread of our own with a bounded queue before it: no runtime is needed, and what does not fit is refused at once.
 pub(crate) struct Pool {
-    queue: SyncSender<(Job, Arc<Seat>)>,
+    queue: SyncSender<(Job, Ticket)>,
 }
 
 impl Pool {
@@ -38,10 +38,8 @@ impl Pool {
     /// Hands a job over; the future gives the hash.
     pub(crate) fn make(&self, job: Job) -> Making {
         let seat = Arc::new(Seat::default());
-        match self.queue.try_send((job, Arc::clone(&seat))) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => seat.fill(Err(NotMade::Overloaded)),
-        }
+        // What cannot be queued is dropped with its ticket, which answers for it.
+        let _ = self.queue.try_send((job, Ticket(Arc::clone(&seat))));
         Making { seat }
     }
 }
@@ -52,25 +50,45 @@ impl fmt::Debug for Pool {
     }
 }
 
-fn work(jobs: &Receiver<(Job, Arc<Seat>)>) {
+fn work(jobs: &Receiver<(Job, Ticket)>) {
     let mut memory = Memory::default();
-    while let Ok((job, seat)) = jobs.recv() {
+    while let Ok((job, ticket)) = jobs.recv() {
         // A request that has gone away needs no hash: the seat is then held here alone.
-        if Arc::strong_count(&seat) > 1 {
-            seat.fill(memory.make(&job));
+        if Arc::strong_count(&ticket.0) > 1 {
+            ticket.0.fill(memory.make(&job));
         }
+    }
+}
+
+/// The duty to fill a seat: whatever becomes of the job, its future does not wait for ever.
+struct Ticket(Arc<Seat>);
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.fill(Err(NotMade::Overloaded));
     }
 }
 
 /// Where the thread leaves the hash and the future finds it.
 #[derive(Default)]
-struct Seat(Mutex<(Option<Made>, Option<Waker>)>);
+struct Seat(Mutex<Inside>);
+
+#[derive(Default)]
+struct Inside {
+    is_filled: bool,
+    made: Option<Made>,
+    waker: Option<Waker>,
+}
 
 impl Seat {
     fn fill(&self, made: Made) {
         let mut seat = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seat.0 = Some(made);
-        let waker = seat.1.take();
+        if seat.is_filled {
+            return;
+        }
+        seat.is_filled = true;
+        seat.made = Some(made);
+        let waker = seat.waker.take();
         drop(seat);
         if let Some(waker) = waker {
             waker.wake();
@@ -88,10 +106,10 @@ impl Future for Making {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Made> {
         let mut seat = self.seat.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match seat.0.take() {
+        match seat.made.take() {
             Some(made) => Poll::Ready(made),
             None => {
-                seat.1 = Some(context.waker().clone());
+                seat.waker = Some(context.waker().clone());
                 Poll::Pending
             }
         }

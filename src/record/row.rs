@@ -158,6 +158,7 @@ impl Record {
             },
             public: "".into(),
             environment: None,
+            routing: None,
             annotations: Annotations::default(),
             scopes: Scopes::none(),
             restrictions: Restrictions::none(),
@@ -173,6 +174,7 @@ impl Record {
         body.insert("v".into(), BODY_VERSION.into());
         body.insert("public".into(), (&*self.public).into());
         put(&mut body, "environment", self.environment.as_ref().map(|environment| environment.as_str().into()));
+        put(&mut body, "routing", self.routing.as_deref().map(Value::from));
         put(&mut body, "created_by", self.created_by.as_ref().map(|actor| actor.as_str().into()));
         put(&mut body, "rotated_at", self.rotated_at.map(|at| at.unix_millis().into()));
         put(&mut body, "name", name.as_ref().map(|name| name.as_str().into()));
@@ -199,6 +201,7 @@ impl Record {
         }
         self.public = text_of(&body.remove("public")?)?.into();
         self.environment = read(&mut body, "environment", |value| Environment::new(text_of(value)?).ok())?;
+        self.routing = read(&mut body, "routing", |value| Some(text_of(value)?.into()))?;
         self.created_by = read(&mut body, "created_by", |value| text_of(value)?.parse().ok())?;
         self.rotated_at = read(&mut body, "rotated_at", |value| Timestamp::from_unix_millis(value.as_i64()?).ok())?;
         self.annotations.name = read(&mut body, "name", |value| text_of(value)?.parse().ok())?;

@@ -171,6 +171,12 @@ impl Families {
     }
 }
 
+impl<F: Family> From<F> for Families {
+    fn from(family: F) -> Self {
+        Self::minting(family)
+    }
+}
+
 /// Two families that could read the same text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

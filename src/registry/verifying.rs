@@ -1,0 +1,162 @@
+//! From a presented text to the proof.
+
+use std::sync::Arc;
+
+use super::{Parts, Registry};
+use crate::{
+    caller::Caller,
+    check::{CheckError, Checking, begin, selectors},
+    denial::Denial,
+    event::{Event, EventKind},
+    policy::Objection,
+    record::{Record, SlotKind},
+    seal::Sealing,
+    store::{StoreError, StoreErrorKind, TokenStore},
+    time::{InvalidTimestamp, Timestamp},
+    token::{ParseError, Presented},
+    verify::{Circumstances, Verified, verify},
+};
+
+impl Registry {
+    /// Verifies a presented text about whose request nothing else is known.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError`]: a refusal, or that nothing could be found out.
+    pub async fn verify(&self, text: &str) -> Result<Verified, VerifyError> {
+        self.verify_for(text, &Caller::unknown()).await
+    }
+
+    /// Verifies a presented text.
+    ///
+    /// The order is that of [`check`](crate::check()) and [`verify`](crate::verify()), and then the host's policy. A
+    /// digest that is out of date is made anew before this returns; if that fails, the request is not touched by it.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError`]: a refusal, or that nothing could be found out.
+    pub async fn verify_for(&self, text: &str, caller: &Caller) -> Result<Verified, VerifyError> {
+        let parts = &*self.0;
+        let presented = parts.families.parse(text)?;
+        let selectors = selectors(&presented, &parts.keyring)?;
+        let record = parts.store.find(selectors.as_slice()).await?;
+        let check = match begin(presented, &selectors, record.as_deref(), &parts.keyring) {
+            Ok(Checking::Done(check)) => check,
+            Ok(Checking::Slow(job, unchecked)) => unchecked.finish(&*self.hash(job).await?),
+            Err(error) => return Err(self.unchecked(error, record.as_deref(), caller)),
+        };
+        // Read late, so that a token that ends during a slow lookup or hash is refused.
+        let now = parts.clock.now()?;
+        let circumstances = Circumstances {
+            client: caller.address,
+            environments: &parts.environments,
+            audience: caller.audience.as_ref().or(parts.audience.as_ref()),
+            catalog: parts.issue_policy.scopes.as_ref().map(|(catalog, _)| catalog),
+            ..Circumstances::at(now)
+        };
+        let verified = match verify(check, record.clone(), &circumstances) {
+            Ok(verified) => verified,
+            Err(denial) => {
+                let denied = Event::new(now, EventKind::Denied { denial }).caller(caller);
+                self.emit(&record.as_ref().map_or(denied.clone(), |record| denied.of(record)));
+                return Err(VerifyError::Denied(denial));
+            }
+        };
+        self.rehash_if_outdated(&presented, verified.record(), verified.slot(), now).await;
+        let verified = self.under_policy(verified, caller).await?;
+        self.emit(&Event::new(now, EventKind::Used).of(verified.record()).caller(caller));
+        Ok(verified)
+    }
+
+    async fn under_policy(&self, verified: Verified, caller: &Caller) -> Result<Verified, Objection> {
+        let Some(policy) = &self.0.policy else { return Ok(verified) };
+        let assent = policy.at_use(&verified, caller).await?;
+        let verified = assent.ceiling.into_iter().fold(verified, Verified::under);
+        Ok(assent.attached.into_iter().fold(verified, Verified::with))
+    }
+
+    fn unchecked(&self, error: CheckError, record: Option<&Record>, caller: &Caller) -> VerifyError {
+        if let (CheckError::Unverifiable(unknown), Ok(now), Some(record)) = (&error, self.0.clock.now(), record) {
+            self.emit(&Event::new(now, EventKind::Unverifiable { key: unknown.id }).of(record).caller(caller));
+        }
+        error.into()
+    }
+
+    /// Makes the digest anew if it is out of date. A lost race is no failure: another node was first.
+    async fn rehash_if_outdated(
+        &self,
+        presented: &Presented<'_>,
+        record: &Arc<Record>,
+        kind: SlotKind,
+        now: Timestamp,
+    ) {
+        let keyring = &self.0.keyring;
+        if record.slots().get(kind).is_none_or(|slot| !keyring.is_outdated(&slot.digest)) {
+            return;
+        }
+        let event = match self.rehash(presented, record, kind, now).await {
+            Ok(()) => EventKind::Rehashed { key: keyring.minting_key() },
+            Err(Some(error)) if *error.kind() == StoreErrorKind::LostRace => return,
+            Err(_) => EventKind::RehashFailed,
+        };
+        self.emit(&Event::new(now, event).of(record));
+    }
+
+    async fn rehash(
+        &self,
+        presented: &Presented<'_>,
+        record: &Record,
+        kind: SlotKind,
+        now: Timestamp,
+    ) -> Result<(), Option<StoreError>> {
+        let Parts { keyring, store, entropy, .. } = &*self.0;
+        let salt = || {
+            let mut salt = [0; 16];
+            entropy.fill(&mut salt).map(|()| salt)
+        };
+        let slot = match Sealing::begin(presented, record.id(), record.owner(), keyring, salt).map_err(|_| None)? {
+            Sealing::Done(slot) => slot,
+            Sealing::Slow(job, unsealed) => unsealed.finish(self.hash(job).await.map_err(|_| None)?),
+        };
+        let next = record.with_digest_anew(kind, slot);
+        Ok(store.update(&next, record.revision(), None, now).await?)
+    }
+}
+
+/// A token was not verified.
+///
+/// The first three say no; all others say that nothing could be found out, and whoever asked should try again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The text is no token of a known family.
+    #[error(transparent)]
+    Malformed(#[from] ParseError),
+    /// The token is refused.
+    #[error(transparent)]
+    Denied(Denial),
+    /// The host's policy refuses, or cannot be asked.
+    #[error(transparent)]
+    Policy(#[from] Objection),
+    /// The secret could not be checked.
+    #[error(transparent)]
+    Unchecked(#[from] CheckError),
+    /// The store failed.
+    #[error("the record could not be looked up")]
+    Store(#[from] StoreError),
+    /// The clock is not set.
+    #[error(transparent)]
+    Clock(#[from] InvalidTimestamp),
+}
+
+impl VerifyError {
+    /// Whether it is a no. Otherwise nothing is known, and the answer is "try again".
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Malformed(_) | Self::Denied(_) | Self::Policy(Objection::Refused(_)))
+    }
+
+    /// Whether the text is of no known family, so that another verifier may have its turn.
+    pub fn is_not_ours(&self) -> bool {
+        matches!(self, Self::Malformed(ParseError::NotOurs))
+    }
+}
