@@ -18,6 +18,7 @@ pub mod annotation;
 pub mod denial;
 pub mod expiry;
 pub mod restriction;
+mod server_key;
 pub mod subject;
 pub mod token;
 
@@ -27,6 +28,7 @@ pub mod record;
 // 3: what is asked for and by whom, the secret work, and its reverse
 pub mod caller;
 pub mod check;
+pub mod circumstances;
 pub mod grant;
 mod seal;
 
@@ -52,6 +54,7 @@ pub use annotation::{Annotations, Metadata, Name};
 pub use caller::Caller;
 #[doc(inline)]
 pub use check::{CheckError, SecretCheck, check};
+pub use circumstances::Circumstances;
 pub use denial::Denial;
 pub use digest::{Algorithm, Argon2Bounds, Argon2Cost, Digest, KeyId, Keyring};
 pub use expiry::{Expiry, Lifetime};
@@ -64,9 +67,10 @@ pub use registry::Registry;
 pub use restriction::{Audience, Network, Restrictions};
 pub use rotate::Rotation;
 pub use scope::{MissingScope, Scope, ScopeCatalog, ScopePattern, Scopes, UnknownScopes};
+pub use server_key::draw_server_key;
 pub use store::{SharedStore, TokenStore};
 pub use subject::{Actor, By, Mark, Owner};
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};
 pub use token::{Checksum, Environment, Families, Family, Presented, Selector, Token, TokenFormat, TokenId};
 #[doc(inline)]
-pub use verify::{Circumstances, Verified, verify};
+pub use verify::{Verified, verify};

@@ -1,11 +1,13 @@
 //! The half that is kept: the stub that stays in the book when a token is handed out.
 
+mod revision;
 mod row;
 mod slots;
 mod usage;
 
 use std::{fmt, sync::Arc};
 
+pub use revision::Revision;
 pub use row::{CorruptRecord, MarkRow, Row, SlotRow};
 use serde_json::{Map, Value};
 pub use slots::{Retiring, Slot, SlotKind, Slots};
@@ -186,27 +188,6 @@ impl Record {
         } else {
             Status::Active
         }
-    }
-}
-
-/// Which state of a row this is. A store replaces a row only if both numbers are as expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Revision {
-    /// Counts the changes that the host makes.
-    pub version: u64,
-    /// Counts how often the digests were made anew on use; apart, so that using a token does not move its ETag.
-    pub digest_version: u64,
-}
-
-impl Revision {
-    pub(crate) const FIRST: Self = Self { version: 1, digest_version: 1 };
-
-    pub(crate) fn next_version(self) -> Self {
-        Self { version: self.version + 1, ..self }
-    }
-
-    pub(crate) fn next_digest_version(self) -> Self {
-        Self { digest_version: self.digest_version + 1, ..self }
     }
 }
 

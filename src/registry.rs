@@ -32,7 +32,7 @@ use crate::{
 /// use counterfoil::{Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, Scope, TokenFormat};
 ///
 /// # pollster::block_on(async {
-/// # let keys = format!("k1:{}:mint", counterfoil::mint::draw_server_key()?);
+/// # let keys = format!("k1:{}:mint", counterfoil::draw_server_key()?);
 /// let keyring: Keyring = keys.parse()?; // from the environment or a file; never in the database
 /// let format = TokenFormat::builder("acme").build()?;
 /// let registry = Registry::builder(format, keyring, MemoryStore::new()).build()?;

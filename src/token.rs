@@ -1,5 +1,6 @@
 //! The half that is handed out: its text, and what the text shows.
 
+mod builder;
 mod draft;
 mod environment;
 mod families;
@@ -12,10 +13,11 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+pub use builder::{FormatBuilder, InvalidFormat};
 pub use draft::{Draft, InvalidDraft, TokenText};
 pub use environment::Environment;
 pub use families::{AmbiguousFamilies, Families, Family, Head, Needs};
-pub use format::{Checksum, FormatBuilder, InvalidFormat, TokenFormat};
+pub use format::{Checksum, TokenFormat};
 pub use id::{InvalidTokenId, TokenId};
 pub use parse::{Malformed, ParseError};
 pub use selector::{InvalidSelector, Selector};

@@ -1,14 +1,13 @@
 //! The verdict: what makes a token good.
 
-use std::{any::Any, fmt, net::IpAddr, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 use crate::{
     check::SecretCheck,
+    circumstances::Circumstances,
     denial::Denial,
     record::{Record, SlotKind, Status},
-    restriction::Audience,
     scope::{MissingScope, Scope, ScopeCatalog, Scopes},
-    time::Timestamp,
     token::Environment,
 };
 
@@ -64,29 +63,6 @@ pub fn verify(check: SecretCheck<'_>, record: Option<Arc<Record>>, at: &Circumst
         return Err(Denial::UnknownRestriction);
     }
     Ok(Verified { record, slot: of.slot, catalog: at.catalog.cloned(), ceiling: None, attached: None })
-}
-
-/// What a verdict is reached under, beside the secret and the record.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct Circumstances<'a> {
-    /// The moment it is.
-    pub now: Timestamp,
-    /// The client's address, if known.
-    pub client: Option<IpAddr>,
-    /// The environments that are served here; a token that names another is refused.
-    pub environments: &'a [Environment],
-    /// What this resource server calls itself.
-    pub audience: Option<&'a Audience>,
-    /// What can never be granted, whatever a record says.
-    pub catalog: Option<&'a Arc<ScopeCatalog>>,
-}
-
-impl Circumstances<'_> {
-    /// At this moment, with nothing else known: no environment is served, no address and no audience is given.
-    pub const fn at(now: Timestamp) -> Self {
-        Self { now, client: None, environments: &[], audience: None, catalog: None }
-    }
 }
 
 /// Proof that a token is good: made by [`verify`] and nowhere else.

@@ -6,6 +6,7 @@ use super::{Parts, Registry};
 use crate::{
     caller::Caller,
     check::{CheckError, Checking, begin, selectors},
+    circumstances::Circumstances,
     denial::Denial,
     event::{Event, EventKind},
     policy::Objection,
@@ -14,7 +15,7 @@ use crate::{
     store::{StoreError, StoreErrorKind, TokenStore},
     time::{InvalidTimestamp, Timestamp},
     token::{ParseError, Presented},
-    verify::{Circumstances, Verified, verify},
+    verify::{Verified, verify},
 };
 
 impl Registry {
