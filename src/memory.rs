@@ -91,7 +91,7 @@ impl Tables {
     }
 
     fn matching(&self, filter: &Filter, now: Timestamp) -> impl Iterator<Item = &Arc<Record>> {
-        self.records.values().filter(move |record| filter.matches(record, self.usage.get(&record.id()), now))
+        self.records.values().filter(move |record| filter.matches(record.as_ref(), self.usage.get(&record.id()), now))
     }
 }
 

@@ -3,14 +3,17 @@
 mod revision;
 mod row;
 mod slots;
+mod status;
 mod usage;
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 pub use revision::Revision;
 pub use row::{CorruptRecord, MarkRow, Row, SlotRow};
 use serde_json::{Map, Value};
 pub use slots::{Retiring, Slot, SlotKind, Slots};
+pub(crate) use status::Facts;
+pub use status::Status;
 pub use usage::{Agent, Usage, Use};
 
 use crate::{
@@ -177,55 +180,12 @@ impl Record {
 
     /// What the facts come to at `now`. The first that holds: revoked, expired, suspended, blocked, active.
     pub fn status(&self, now: Timestamp) -> Status {
-        if self.revoked.is_some() {
-            Status::Revoked
-        } else if self.expiry.has_passed(now) {
-            Status::Expired
-        } else if self.suspended.is_some() {
-            Status::Suspended
-        } else if self.blocked.is_some() {
-            Status::Blocked
-        } else {
-            Status::Active
-        }
-    }
-}
-
-/// What a record comes to at a moment: derived, never stored.
-///
-/// Exhaustive: a new status must break the caller's build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Status {
-    /// Good for use.
-    Active,
-    /// Paused; can be unblocked.
-    Blocked,
-    /// Paused for another reason; can be resumed.
-    Suspended,
-    /// Its end has come; a later expiry brings it back.
-    Expired,
-    /// Ended for good.
-    Revoked,
-}
-
-impl Status {
-    /// The stable name: `active`, `blocked`, `suspended`, `expired` or `revoked`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Blocked => "blocked",
-            Self::Suspended => "suspended",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        Status::of(&Facts {
+            is_revoked: self.revoked.is_some(),
+            is_expired: self.expiry.has_passed(now),
+            is_suspended: self.suspended.is_some(),
+            is_blocked: self.blocked.is_some(),
+        })
     }
 }
 

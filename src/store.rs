@@ -9,7 +9,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 pub use error::{StoreError, StoreErrorKind};
 pub use idempotency::{IdempotencyStore, Reservation, Reserved};
-pub use query::{Cursor, Filter, InvalidCursor, LastUseCursor, ListQuery, Order, Page, Stored};
+pub use query::{Columns, Cursor, Filter, InvalidCursor, LastUseCursor, ListQuery, Order, Page, Stored};
 pub use shared::SharedStore;
 
 use crate::{

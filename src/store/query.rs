@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use crate::{
     digest::KeyId,
-    record::{CorruptRecord, Record, Status, Usage},
+    record::{CorruptRecord, Facts, Record, Row, SlotRow, Status, Usage},
     subject::{Owner, Tenant},
     time::Timestamp,
     token::TokenId,
@@ -44,18 +44,80 @@ impl Filter {
         Self { owner: Some(owner), ..Self::default() }
     }
 
-    /// The predicate, for stores that hold records, and as the meaning of the fields for those that write queries.
-    pub fn matches(&self, record: &Record, usage: Option<&Usage>, now: Timestamp) -> bool {
+    /// The predicate: the meaning of the fields, and what a store calls that writes no queries. It holds for a
+    /// [`Record`], and for a [`Row`] whose body cannot be read as well.
+    pub fn matches<'a>(&self, token: impl Into<Columns<'a>>, usage: Option<&Usage>, now: Timestamp) -> bool {
         let Self { owner, tenant, status, created_before, expires_before, used_since, unused_since, key } = self;
-        let last_used = usage.map(|usage| usage.at);
-        owner.as_ref().is_none_or(|owner| owner == record.owner())
-            && tenant.as_ref().is_none_or(|tenant| Some(tenant) == record.owner().tenant())
-            && status.is_none_or(|status| status == record.status(now))
-            && created_before.is_none_or(|moment| record.created_at() < moment)
-            && expires_before.is_none_or(|moment| record.expiry().at().is_some_and(|end| end < moment))
-            && used_since.is_none_or(|moment| last_used.is_some_and(|at| at >= moment))
-            && unused_since.is_none_or(|moment| last_used.unwrap_or(record.created_at()) < moment)
-            && key.is_none_or(|key| record.slots().iter().any(|(_, slot)| slot.digest.key_id() == key))
+        let token: Columns<'_> = token.into();
+        let last_used = usage.map(|usage| usage.at.unix_millis());
+        let is_before = |millis: i64, moment: Timestamp| millis < moment.unix_millis();
+        owner
+            .as_ref()
+            .is_none_or(|owner| owner.tenant_or_empty() == token.tenant && owner.subject().as_str() == token.owner)
+            && tenant.as_ref().is_none_or(|tenant| tenant.as_str() == token.tenant)
+            && status.is_none_or(|status| status == token.status(now))
+            && created_before.is_none_or(|moment| is_before(token.created_at, moment))
+            && expires_before.is_none_or(|moment| token.expires_at.is_some_and(|end| is_before(end, moment)))
+            && used_since.is_none_or(|moment| last_used.is_some_and(|at| !is_before(at, moment)))
+            && unused_since.is_none_or(|moment| is_before(last_used.unwrap_or(token.created_at), moment))
+            && key.is_none_or(|key| token.keys.contains(&Some(key)))
+    }
+}
+
+/// What a [`Filter`] looks at of a token.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns<'a> {
+    tenant: &'a str,
+    owner: &'a str,
+    created_at: i64,
+    expires_at: Option<i64>,
+    is_revoked: bool,
+    is_suspended: bool,
+    is_blocked: bool,
+    keys: [Option<KeyId>; 3],
+}
+
+impl Columns<'_> {
+    /// The status that the columns come to at `now`: as [`Record::status`].
+    pub fn status(&self, now: Timestamp) -> Status {
+        Status::of(&Facts {
+            is_revoked: self.is_revoked,
+            is_expired: self.expires_at.is_some_and(|end| now.unix_millis() >= end),
+            is_suspended: self.is_suspended,
+            is_blocked: self.is_blocked,
+        })
+    }
+}
+
+impl<'a> From<&'a Record> for Columns<'a> {
+    fn from(record: &'a Record) -> Self {
+        let mut keys = record.slots().iter().map(|(_, slot)| slot.digest.key_id());
+        Self {
+            tenant: record.owner().tenant_or_empty(),
+            owner: record.owner().subject().as_str(),
+            created_at: record.created_at().unix_millis(),
+            expires_at: record.expiry().at().map(Timestamp::unix_millis),
+            is_revoked: record.revoked().is_some(),
+            is_suspended: record.suspended().is_some(),
+            is_blocked: record.blocked().is_some(),
+            keys: [keys.next(), keys.next(), keys.next()],
+        }
+    }
+}
+
+impl<'a> From<&'a Row> for Columns<'a> {
+    fn from(row: &'a Row) -> Self {
+        let key = |slot: &SlotRow| slot.key.parse().ok();
+        Self {
+            tenant: &row.tenant,
+            owner: &row.owner,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            is_revoked: row.revoked.is_some(),
+            is_suspended: row.suspended.is_some(),
+            is_blocked: row.blocked.is_some(),
+            keys: [key(&row.current), row.retiring.as_ref().and_then(key), row.spent.as_ref().and_then(key)],
+        }
     }
 }
 
