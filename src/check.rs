@@ -153,10 +153,10 @@ pub enum CheckError {
     #[error("token cannot be checked: {0}")]
     Unverifiable(#[from] UnknownKey),
     /// There is no memory or no place in the queue for a slow hash.
-    #[error("token cannot be checked now: too many slow hashes at once")]
+    #[error("too many slow hashes at once")]
     Overloaded,
     /// The digest needs a feature of this crate that is switched off.
-    #[error("token cannot be checked: this build lacks feature `argon2`")]
+    #[error("argon2id needs feature `argon2`, which this build lacks")]
     Unsupported,
     /// The record cannot be read, or asks for a cost out of bounds.
     #[error(transparent)]

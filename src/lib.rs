@@ -1,4 +1,4 @@
-//! Personal access tokens for your own service.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
