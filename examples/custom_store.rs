@@ -23,7 +23,7 @@ use counterfoil::{
 /// One table of rows, beside it what belongs to a row. A database has a selector table with a unique index instead of
 /// the scans made here, and a transaction instead of the lock.
 #[derive(Debug, Default)]
-struct Table(Mutex<BTreeMap<TokenId, Entry>>);
+pub(crate) struct Table(Mutex<BTreeMap<TokenId, Entry>>);
 
 #[derive(Debug)]
 struct Entry {

@@ -88,7 +88,8 @@ pub(crate) fn equal_tags(one: u32, other: u32) -> bool {
 fn bound(key: &Hmac<Sha256>, binding: Binding<'_>) -> Zeroizing<[u8; 32]> {
     let mut mac = key.clone();
     for field in [LABEL, binding.record, binding.tenant.as_bytes(), binding.owner.as_bytes(), binding.text.as_bytes()] {
-        // INVARIANT: no field is longer than 512 bytes; each type's constructor holds its own limit.
+        // INVARIANT: every field before the text is at most 255 bytes long; the text stands last, so that a length of
+        // it that does not fit leaves no second way to read the input.
         mac.update(&(field.len() as u16).to_be_bytes());
         mac.update(field);
     }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{Token, TokenId};
 use crate::{alphabet::Alphabet, text::InvalidText, time::Timestamp};
 
-/// All that a [`Family`] may write into a token.
+/// All that a [`Family`](super::Family) may write into a token.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Draft<'a> {
@@ -68,7 +68,7 @@ pub enum InvalidDraft {
     Other(String),
 }
 
-/// The text of a token while a [`Family`] writes it, wiped when dropped.
+/// The text of a token while a [`Family`](super::Family) writes it, wiped when dropped.
 pub struct TokenText {
     text: Zeroizing<String>,
     public_len: usize,
