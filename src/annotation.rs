@@ -83,12 +83,18 @@ impl Tags {
 }
 
 /// A JSON object of the host's, at most [`Metadata::MAX_LEN`] bytes in its compact form. Empty by default.
+///
+/// Numbers are 64-bit integers or doubles (RFC 8259, section 6); arrays and objects nest at most
+/// [`Metadata::MAX_DEPTH`] deep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata(String);
 
 impl Metadata {
     /// The greatest length of the compact form, in bytes.
     pub const MAX_LEN: usize = 4096;
+
+    /// How deep arrays and objects may nest, the object itself counted.
+    pub const MAX_DEPTH: usize = 32;
 
     /// Reads a JSON object; white space is left out.
     ///
@@ -112,6 +118,9 @@ impl Metadata {
         if !value.is_object() {
             return Err(InvalidAnnotation::NoObject);
         }
+        if !nests_within(&value, Self::MAX_DEPTH) {
+            return Err(InvalidAnnotation::MetadataTooDeep);
+        }
         let text = value.to_string();
         if text.len() > Self::MAX_LEN {
             return Err(InvalidAnnotation::MetadataTooLong { found: text.len() });
@@ -126,6 +135,14 @@ impl Metadata {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0 == "{}"
+    }
+}
+
+fn nests_within(value: &Value, depth: usize) -> bool {
+    match value {
+        Value::Array(items) => depth > 0 && items.iter().all(|item| nests_within(item, depth - 1)),
+        Value::Object(members) => depth > 0 && members.values().all(|member| nests_within(member, depth - 1)),
+        _ => true,
     }
 }
 
@@ -148,6 +165,9 @@ pub enum InvalidAnnotation {
     /// Metadata that is no JSON object.
     #[error("metadata is not a json object")]
     NoObject,
+    /// Metadata that nest deeper than [`Metadata::MAX_DEPTH`].
+    #[error("metadata nest too deep, expected at most {} levels", Metadata::MAX_DEPTH)]
+    MetadataTooDeep,
     /// Metadata over [`Metadata::MAX_LEN`].
     #[error("metadata too long: found {found} bytes, expected at most {}", Metadata::MAX_LEN)]
     MetadataTooLong {

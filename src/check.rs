@@ -125,7 +125,10 @@ pub(crate) fn begin<'t>(
         Form::Keyed { mac, .. } => Ok(Checking::Done(Unchecked { check, expected: *mac }.finish(&sub.digest(binding)))),
         Form::Argon2id(phc) => {
             // The cost comes from a row: it is bounded before any memory is taken.
-            keyring.bounds().check(phc.cost).map_err(|_| CorruptRecord { id: record.id, column: "digest" })?;
+            keyring
+                .bounds()
+                .check(phc.cost)
+                .map_err(|_| CorruptRecord { id: record.id, column: slot_kind.column() })?;
             let job = Job { input: sub.argon2_input(binding), salt: phc.salt, cost: phc.cost };
             Ok(Checking::Slow(job, Unchecked { check, expected: phc.hash }))
         }

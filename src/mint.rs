@@ -12,7 +12,7 @@ use crate::{
     seal::Sealing,
     subject::Owner,
     time::Timestamp,
-    token::{Draft, Environment, Family, InvalidDraft, ParseError, Presented, Token, TokenId},
+    token::{Draft, Environment, Family, InvalidDraft, Malformed, ParseError, Presented, Token, TokenId},
 };
 
 impl Grant {
@@ -149,12 +149,21 @@ impl Terms<'_> {
             audience: self.audience,
             ..Draft::new(self.id, self.now, selector, secret)
         };
+        if self
+            .routing
+            .is_some_and(|routing| routing.len() > 64 || !routing.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            return Err(InvalidDraft::Routing { expected: "at most 64 printable ascii characters".into() }.into());
+        }
         let mut text = family.write(&draft)?;
         if let Some(alphabet) = needs.keyed_check {
             let tag = keyring.minting().sub.tag(text.as_str());
             text.push_check(alphabet, tag);
         }
         let token = text.finish();
+        if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(MintError::Unreadable(Malformed::Character.into()));
+        }
         let read: Presented<'_> = family.parse(token.expose()).map_err(MintError::Unreadable)?;
         let sealing = Sealing::begin(&read, self.id, self.owner, keyring, || drawn.bytes())?;
         Ok((token, sealing))

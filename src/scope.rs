@@ -207,7 +207,8 @@ impl Scopes {
             && other.patterns.iter().all(|inner| self.patterns.iter().any(|outer| inner.is_within(outer)))
     }
 
-    /// What both allow.
+    /// What both allow, as far as a set can hold it: two sets with patterns can allow more than
+    /// [`MAX_COUNT`](Self::MAX_COUNT) scopes together, and what is over is left out, which allows less and never more.
     pub fn intersection(&self, other: &Self) -> Self {
         let exact =
             |from: &Self, by: &Self| from.exact.iter().filter(|scope| by.allow(scope)).cloned().collect::<Vec<_>>();
@@ -225,6 +226,8 @@ impl Scopes {
         both.exact.dedup();
         both.patterns.sort();
         both.patterns.dedup();
+        both.patterns.truncate(Self::MAX_COUNT);
+        both.exact.truncate(Self::MAX_COUNT - both.patterns.len());
         both
     }
 

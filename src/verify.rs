@@ -122,10 +122,9 @@ impl Verified {
         self.attached.as_deref().and_then(|attached| attached.downcast_ref())
     }
 
-    /// Lowers the ceiling: a second one is intersected with the first.
+    /// Sets the ceiling of the moment, once: beside the token's own scopes it can only lower what is allowed.
     pub(crate) fn under(mut self, ceiling: Scopes) -> Self {
-        let lowered = self.ceiling.take().map_or(ceiling.clone(), |earlier| earlier.intersection(&ceiling));
-        self.ceiling = Some(Arc::new(lowered));
+        self.ceiling = Some(Arc::new(ceiling));
         self
     }
 

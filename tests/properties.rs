@@ -8,9 +8,9 @@ use std::{
 };
 
 use counterfoil::{
-    Actor, Alphabet, Annotations, Argon2Bounds, Argon2Cost, Audience, Checksum, Circumstances, Denial, Digest,
-    Environment, Families, Family, Grant, KeyId, Keyring, Lifetime, Metadata, Name, Network, Owner, Record,
-    Restrictions, Row, Scope, ScopePattern, Scopes, Selector, Timestamp, TokenFormat, TokenId,
+    Actor, Alphabet, Annotations, Audience, Checksum, Circumstances, Denial, Digest, Environment, Families, Family,
+    Grant, KeyId, Keyring, Lifetime, Metadata, Name, Network, Owner, Record, Restrictions, Row, Scope, ScopePattern,
+    Scopes, Selector, Timestamp, TokenFormat, TokenId,
     annotation::{Description, Tags},
     check,
     check::selectors,
@@ -62,13 +62,18 @@ proptest! {
             if edited == text {
                 continue;
             }
-            prop_assert!(verdict(format, &edited, minted.record.to_row()).is_err(), "verified: {:?} of {:?}", edit, text);
+            let found = verdict(format, &edited, minted.record.to_row());
+            prop_assert!(found.is_err(), "verified: {:?} of {:?}", edit, text);
             let is_one_character = matches!(edit, Edit::Substitute(..) | Edit::SwapCase(_));
             if is_one_character && *checksum == Checksum::Crc32OfText {
                 prop_assert!(format.parse(&edited).is_err(), "read: {:?} of {:?}", edit, text);
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(cases(128))]
 
     #[test]
     fn a_scanner_finds_tokens_and_fakes(specimen in specimens(), before in sample(), after in sample()) {
@@ -157,7 +162,7 @@ proptest! {
             Row { owner: owner.clone(), ..row.clone() },
             Row { tenant: tenant.clone(), ..row.clone() },
             Row { tenant: row.owner.clone(), owner: row.tenant.clone(), ..row.clone() },
-            Row { tenant: format!("{}{}", row.tenant, row.owner.chars().next().unwrap()), owner: row.owner.chars().skip(1).collect(), ..row.clone() },
+            Row { tenant: format!("{}{}", row.tenant, &row.owner[..1]), owner: row.owner[1..].into(), ..row.clone() },
             Row { tenant: String::new(), owner: format!("{}{}", row.tenant, row.owner), ..row.clone() },
         ] {
             let is_elsewhere = (moved.id, &moved.tenant, &moved.owner) != (row.id, &row.tenant, &row.owner);
@@ -169,16 +174,18 @@ proptest! {
 
     #[test]
     fn a_slot_swapped_between_two_records_verifies_nothing(one in specimens(), seed in any::<u64>()) {
-        let other = Specimen::of(one.format.clone(), one.environment.as_deref(), one.routing.as_deref().unwrap_or(""), seed);
+        let routing = one.routing.as_deref().unwrap_or_default();
+        let other = Specimen::of(one.format.clone(), one.environment.as_deref(), routing, seed);
         let (row, other_row) = (one.minted.record.to_row(), other.minted.record.to_row());
         prop_assume!(row.id != other_row.id);
         let text = one.minted.token.expose();
         let elsewhere = Row { current: row.current.clone(), ..other_row.clone() };
         prop_assert_eq!(verdict(&one.format, text, elsewhere), Err(Some(Denial::WrongSecret)));
         let digest_of_other = SlotRow { selector: row.current.selector.clone(), ..other_row.current.clone() };
-        prop_assert_eq!(verdict(&one.format, text, Row { current: digest_of_other, ..row.clone() }), Err(Some(Denial::WrongSecret)));
-        prop_assert_eq!(verdict(&one.format, text, other_row), Err(Some(Denial::Unknown)));
-        let spare = Row { spent: Some(row.current.clone()), current: other.minted.record.to_row().current, ..row.clone() };
+        let mixed = Row { current: digest_of_other, ..row.clone() };
+        prop_assert_eq!(verdict(&one.format, text, mixed), Err(Some(Denial::WrongSecret)));
+        prop_assert_eq!(verdict(&one.format, text, other_row.clone()), Err(Some(Denial::Unknown)));
+        let spare = Row { spent: Some(row.current.clone()), current: other_row.current, ..row.clone() };
         prop_assert_eq!(verdict(&one.format, text, spare), Err(Some(Denial::Superseded)));
     }
 
@@ -199,6 +206,8 @@ proptest! {
 #[cfg(feature = "argon2")]
 #[test]
 fn a_slow_digest_in_another_row_verifies_nothing() {
+    use counterfoil::{Argon2Bounds, Argon2Cost};
+
     let cost = Argon2Cost::new(64, 1, 1).unwrap();
     let keyring =
         KEYRING.clone().with_argon2_bounds(Argon2Bounds::new(cost, cost)).unwrap().with_argon2id(cost).unwrap();
@@ -251,9 +260,15 @@ proptest! {
 
     #[test]
     fn no_reader_panics_on_garbage(garbage in garbage(), head in sample()) {
-        for text in [garbage.clone(), format!("{head}{garbage}"), format!("$argon2id$v=19${garbage}"), format!("k1:{garbage}:mint")] {
+        for text in [
+            garbage.clone(),
+            format!("{head}{garbage}"),
+            format!("$argon2id$v=19${garbage}"),
+            format!("k1:{garbage}:mint"),
+        ] {
             let _ = (text.parse::<Keyring>().is_ok(), text.parse::<KeyId>().is_ok(), text.parse::<TokenId>().is_ok());
-            let _ = (text.parse::<Scopes>().is_ok(), text.parse::<ScopePattern>().is_ok(), text.parse::<Network>().is_ok());
+            let _ = (text.parse::<Scopes>().is_ok(), text.parse::<ScopePattern>().is_ok());
+            let _ = text.parse::<Network>().is_ok();
             let _ = (Environment::new(&text).is_ok(), Metadata::from_json(&text).is_ok(), Owner::new(&text).is_ok());
             let _ = TokenFormat::builder(&text).environments([&*text]).build().is_ok();
             if let Ok(digest) = text.parse::<Digest>() {
@@ -305,20 +320,29 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn a_record_is_the_same_after_its_row(row in rows()) {
+    fn a_record_is_the_same_after_its_row((row, grant) in rows()) {
         let record = Record::from_row(row.clone()).unwrap();
         prop_assert_eq!(&record.to_row(), &row);
-        let again = Record::from_row(record.to_row()).unwrap();
-        prop_assert_eq!(format!("{again:?}"), format!("{record:?}"));
-        prop_assert_eq!(again.annotations(), record.annotations());
-        prop_assert_eq!(again.scopes(), record.scopes());
-        prop_assert_eq!(again.restrictions(), record.restrictions());
-        prop_assert_eq!(again.owner(), record.owner());
+        prop_assert_eq!(format!("{:?}", Record::from_row(record.to_row()).unwrap()), format!("{record:?}"));
+        prop_assert_eq!(record.annotations(), &grant.annotations);
+        prop_assert_eq!(record.scopes(), &grant.scopes);
+        prop_assert_eq!(record.restrictions(), &grant.restrictions);
+        prop_assert_eq!(record.owner(), &grant.owner);
+        prop_assert_eq!(record.created_by(), grant.by.as_ref());
+        prop_assert_eq!(record.environment(), grant.environment.as_ref());
+        prop_assert_eq!(record.created_at(), now());
+        prop_assert_eq!(record.expiry().at().map(Timestamp::unix_millis), row.expires_at);
+        for (mark, column) in [
+            (record.revoked(), &row.revoked),
+            (record.suspended(), &row.suspended),
+            (record.blocked(), &row.blocked),
+        ] {
+            prop_assert_eq!(mark.map(|mark| mark.at.unix_millis()), column.as_ref().map(|mark| mark.at));
+        }
     }
 }
 
 #[test]
-#[ignore = "fails: a float of metadata is another one after each row, as serde_json reads floats inexactly by default"]
 fn metadata_with_floats_are_the_same_after_a_row() {
     for number in ["1.0715660391465825e-75", "3.0261999441573207e-52", "6.4660538264326985e-236"] {
         let metadata = Metadata::from_json(&format!(r#"{{"a":{number}}}"#)).unwrap();
@@ -329,7 +353,6 @@ fn metadata_with_floats_are_the_same_after_a_row() {
 }
 
 #[test]
-#[ignore = "fails: metadata of 127 levels are taken, and their record cannot be read, as the body is one level deeper"]
 fn metadata_that_are_accepted_can_be_read_from_the_row() {
     for depth in 1..200 {
         let nested = format!(r#"{{"a":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
@@ -406,6 +429,21 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
+    fn a_scope_is_held_as_it_stands_or_below_a_pattern(scopes in scopes()) {
+        for scope in universe(&[&scopes]) {
+            let is_held = scopes.texts().any(|text| match text.strip_suffix(":*") {
+                None => text == scope.as_str(),
+                Some(stem) => {
+                    let stem: Vec<_> = stem.split(':').collect();
+                    let scope: Vec<_> = scope.as_str().split(':').collect();
+                    scope.len() > stem.len() && scope.starts_with(&stem)
+                }
+            });
+            prop_assert_eq!(scopes.allow(&scope), is_held, "{} of {}", scope, scopes);
+        }
+    }
+
+    #[test]
     fn an_intersection_allows_what_both_allow(one in scopes(), other in scopes()) {
         let both = one.intersection(&other);
         for scope in universe(&[&one, &other]) {
@@ -454,7 +492,6 @@ proptest! {
 }
 
 #[test]
-#[ignore = "fails: the intersection of two full sets may hold 254, which no reader takes back"]
 fn an_intersection_is_no_larger_than_a_set_may_be() {
     let set = |own: &str, other: &str| {
         let exact = (1..Scopes::MAX_COUNT).map(|number| format!("{own}:{number}"));
@@ -489,11 +526,15 @@ proptest! {
         let whole = i128::try_from(duration.as_millis()).unwrap();
         prop_assert_eq!(found(start.checked_add(duration)), in_range(i128::from(at) + whole));
         prop_assert_eq!(found(start.checked_sub(duration)), in_range(i128::from(at) - whole));
-        prop_assert_eq!(Lifetime::For(duration).starting(start).is_ok(), whole > 0 && start.checked_add(duration).is_ok());
+        let begins = whole > 0 && start.checked_add(duration).is_ok();
+        prop_assert_eq!(Lifetime::For(duration).starting(start).is_ok(), begins);
     }
 
     #[test]
-    fn a_moment_is_the_same_in_every_form(at in Timestamp::MIN.unix_millis()..=Timestamp::MAX.unix_millis(), nanos in 0..1_000_000_u32) {
+    fn a_moment_is_the_same_in_every_form(
+        at in Timestamp::MIN.unix_millis()..=Timestamp::MAX.unix_millis(),
+        nanos in 0..1_000_000_u32,
+    ) {
         let moment = Timestamp::from_unix_millis(at).unwrap();
         let within = Duration::from_nanos(nanos.into());
         prop_assert_eq!(Timestamp::try_from(SystemTime::from(moment) + within).unwrap(), moment);
@@ -638,9 +679,9 @@ fn look_alikes() -> impl Strategy<Value = Spec> {
         prop_oneof![Just("a"), Just("a_a"), Just("a_b"), Just("a_live"), Just("a_a_b"), Just("b")],
         environments,
         option::of((1..=4_usize).prop_flat_map(|least| (Just(least), least..=8))),
-        option::of(6..=8_usize),
-        22..=30_usize,
-        checksums(),
+        option::of(Just(6_usize)),
+        22..=24_usize,
+        prop_oneof![Just(Checksum::None), Just(Checksum::Crc32OfText)],
     )
         .prop_map(|(prefix, environments, routing, selector, width, checksum)| Spec {
             prefix: prefix.into(),
@@ -706,7 +747,8 @@ impl Edit {
 }
 
 fn edits() -> impl Strategy<Value = Edit> {
-    let new = || prop_oneof![4 => proptest::char::range(' ', '~'), 1 => proptest::char::range('\0', '\u{7f}'), 1 => any::<char>()];
+    let range = proptest::char::range;
+    let new = move || prop_oneof![4 => range(' ', '~'), 1 => range('\0', '\u{7f}'), 1 => any::<char>()];
     let white =
         || prop_oneof![Just(""), Just(" "), Just("\t"), Just("\n"), Just("\r\n"), Just("\u{a0}"), Just("\u{feff}")];
     prop_oneof![
@@ -774,8 +816,8 @@ fn universe(sets: &[&Scopes]) -> Vec<Scope> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-/// Rows as a store gives them back: of a minted record, with columns that a registry may set.
-fn rows() -> impl Strategy<Value = Row> {
+/// Rows as a store gives them back: of a minted record, with columns that a registry may set; and what was granted.
+fn rows() -> impl Strategy<Value = (Row, Grant)> {
     let mark = || {
         let detail = prop_oneof![
             Just("{}".to_owned()),
@@ -839,7 +881,7 @@ fn rows() -> impl Strategy<Value = Row> {
         let mint =
             |seed| grant.clone().mint_with(&format, &KEYRING, now(), &Seeded::new(seed)).unwrap().record.to_row();
         let (version, digest_version, expires_at, retiring_until, is_spent) = facts;
-        Row {
+        let row = Row {
             version,
             digest_version,
             expires_at,
@@ -850,7 +892,8 @@ fn rows() -> impl Strategy<Value = Row> {
             retiring_until,
             spent: is_spent.then(|| mint(seed ^ 2).current),
             ..mint(seed)
-        }
+        };
+        (row, grant.clone())
     })
 }
 

@@ -28,9 +28,9 @@ fn a_minted_token_shows_its_public_part_alone() {
     for (format, keyring) in every_kind() {
         let minted = mint(&format, &keyring);
         let hidden = Hidden::of(&minted);
-        hidden.from_debug(&minted.token);
-        hidden.from_debug(&minted);
-        hidden.from_debug(&(&format, Families::minting(format.clone())));
+        hidden.in_debug(&minted.token);
+        hidden.in_debug(&minted);
+        hidden.in_debug(&(&format, Families::minting(format.clone())));
         assert!(format!("{:?}", minted.token).contains(minted.token.public()), "{format:?}");
     }
 }
@@ -41,13 +41,13 @@ fn a_record_shows_neither_secret_nor_digest() {
         let minted = mint(&format, &keyring);
         let hidden = Hidden::of(&minted);
         let (record, row) = (&minted.record, minted.record.to_row());
-        hidden.from_debug(&row); // of the secret; what is stored of it is the row's to hold
+        hidden.in_debug(&row); // of the secret; what is stored of it is the row's to hold
         let stored = hidden.and_what_is_stored(&row);
-        stored.from_debug(record);
-        stored.from_debug(record.slots());
-        stored.from_debug(&record.slots().current);
-        stored.from_debug(&record.slots().current.digest);
-        stored.from_debug(&row.current.digest.parse::<Digest>().unwrap());
+        stored.in_debug(record);
+        stored.in_debug(record.slots());
+        stored.in_debug(&record.slots().current);
+        stored.in_debug(&record.slots().current.digest);
+        stored.in_debug(&row.current.digest.parse::<Digest>().unwrap());
     }
 }
 
@@ -57,19 +57,19 @@ fn a_verification_shows_nothing_at_any_step() {
         let minted = mint(&format, &keyring);
         let hidden = Hidden::of(&minted).and_what_is_stored(&minted.record.to_row());
         let presented = format.parse(minted.token.expose()).unwrap();
-        hidden.from_debug(&presented);
-        hidden.from_debug(&selectors(&presented, &keyring).map(|found| format!("{:?}", found.as_slice())));
+        hidden.in_debug(&presented);
+        hidden.in_debug(&selectors(&presented, &keyring).map(|found| format!("{:?}", found.as_slice())));
         let record = Arc::new(minted.record);
         let checked = check(presented, Some(&record), &keyring).unwrap();
-        hidden.from_debug(&checked);
+        hidden.in_debug(&checked);
         let environments = format.environments().to_vec();
         let mut at = Circumstances::at(now());
         at.environments = &environments;
-        hidden.from_debug(&at);
-        hidden.from_debug(&verify(checked, Some(record), &at).unwrap());
+        hidden.in_debug(&at);
+        hidden.in_debug(&verify(checked, Some(record), &at).unwrap());
         let unknown = check(presented, None, &keyring).unwrap();
-        hidden.from_debug(&unknown);
-        hidden.from_error(&verify(unknown, None, &at).unwrap_err());
+        hidden.in_debug(&unknown);
+        hidden.in_error(&verify(unknown, None, &at).unwrap_err());
     }
 }
 
@@ -87,8 +87,8 @@ fn a_near_miss_is_refused_without_being_shown() {
                     Ok(_) => continue, // no checksum: another token of the right shape
                 },
             };
-            hidden.from_error(&error);
-            hidden.from_debug(&Families::minting(format.clone()).parse(&near).err());
+            hidden.in_error(&error);
+            hidden.in_debug(&Families::minting(format.clone()).parse(&near).err());
         }
     }
 }
@@ -107,14 +107,14 @@ fn a_wrong_record_is_refused_without_being_shown() {
             Row { current: SlotRow { selector: "\n".into(), ..row.current.clone() }, ..row.clone() },
             Row { body: minted.token.expose().into(), ..row.clone() },
         ] {
-            hidden.from_error(&Record::from_row(corrupt.clone()).unwrap_err());
+            hidden.in_error(&Record::from_row(corrupt.clone()).unwrap_err());
             if let Err(error) = corrupt.current.digest.parse::<Digest>() {
-                hidden.from_error(&error);
+                hidden.in_error(&error);
             }
         }
         let other: Keyring = "other:BpcAXdbP3VgqH2lQ2nN9ueEVpv8PPIWFHTgA0RkKVKk=:mint".parse().unwrap();
         if let Err(error) = check(format.parse(minted.token.expose()).unwrap(), Some(&minted.record), &other) {
-            hidden.from_error(&error);
+            hidden.in_error(&error);
         }
     }
 }
@@ -127,15 +127,15 @@ fn a_family_at_work_shows_nothing() {
     let seen = spy.1.into_inner().unwrap();
     assert_eq!(seen.len(), 4);
     for shown in &seen {
-        Hidden::of(&minted).from_text("a draft or a text", shown);
+        Hidden::of(&minted).in_text("a draft or a text", shown);
     }
 }
 
 #[test]
 fn a_keyring_shows_its_ids_alone() {
     for keyring in [keyring(), keyring().with_argon2id(small_cost()).unwrap()] {
-        Hidden::of_server().from_debug(&keyring);
-        Hidden::of_server().from_debug(&keyring.clone());
+        Hidden::of_server().in_debug(&keyring);
+        Hidden::of_server().in_debug(&keyring.clone());
         assert!(format!("{keyring:?}").contains("2026"));
     }
 }
@@ -153,7 +153,7 @@ fn a_keyring_that_is_none_is_refused_without_being_shown() {
         format!("2026:{key}{key}:mint"),
         format!("2026:{key}{key}{key}{key}:mint"),
         format!("2026:!{}:mint", &key[1..]),
-        format!("2026:{}:mint", hex::encode(SERVER_KEY)),
+        format!("2026:{}:mint", hex(&SERVER_KEY)),
         format!("2026:{key}:mint,2027:{key}"),
         format!("2026:{key}:mint,2026:{key}"),
         format!("2026:{key}:minted"),
@@ -162,8 +162,8 @@ fn a_keyring_that_is_none_is_refused_without_being_shown() {
         format!("{}:{}:mint", &key[..8], &key[8..]),
     ] {
         match text.parse::<Keyring>() {
-            Ok(keyring) => Hidden::of_server().from_debug(&keyring),
-            Err(error) => Hidden::of_server().from_error(&error),
+            Ok(keyring) => Hidden::of_server().in_debug(&keyring),
+            Err(error) => Hidden::of_server().in_error(&error),
         }
     }
 }
@@ -181,11 +181,11 @@ fn a_refusal_to_mint_shows_nothing() {
         grant().environment(live()).routing("eu_1"),
         Grant { lifetime: Lifetime::Until(now()), ..grant() },
     ] {
-        Hidden::of_server().from_debug(&refused);
-        Hidden::of_server().from_error(&refused.mint_with(&format, &keyring(), now(), &Seeded::new()).unwrap_err());
+        Hidden::of_server().in_debug(&refused);
+        Hidden::of_server().in_error(&refused.mint_with(&format, &keyring(), now(), &Seeded::new()).unwrap_err());
     }
     let failed = grant().mint_with(&format, &keyring(), now(), &NoRandomness).unwrap_err();
-    Hidden::of_server().from_error(&failed);
+    Hidden::of_server().in_error(&failed);
 }
 
 #[test]
@@ -209,16 +209,16 @@ fn a_registry_shows_nothing_of_what_it_holds() {
             shown.push(format!("{:?}", registry.verify(text).await.unwrap_err()));
             shown.push(format!("{:?}", registry.get(issued.record.id()).await.unwrap()));
             shown.push(format!("{:?} {registry:?} {registry:#?} {store:?} {store:#?}", registry.store()));
-            Hidden::of_text(rotated.token.expose(), rotated.token.public()).from_text("registry", &shown.concat());
-            Hidden::of_text(rotated.token.expose(), rotated.token.public()).from_debug(&rotated);
+            Hidden::of_text(rotated.token.expose(), rotated.token.public()).in_text("registry", &shown.concat());
+            Hidden::of_text(rotated.token.expose(), rotated.token.public()).in_debug(&rotated);
             (issued, shown)
         });
         let hidden = Hidden::of_text(issued.token.expose(), issued.token.public());
-        hidden.from_text("registry", &shown.concat());
-        hidden.from_debug(&issued);
+        hidden.in_text("registry", &shown.concat());
+        hidden.in_debug(&issued);
         let events = sink.0.lock().unwrap();
         assert!(events.len() >= 3, "{events:?}");
-        hidden.from_text("events", &events.concat());
+        hidden.in_text("events", &events.concat());
     }
 }
 
@@ -291,38 +291,42 @@ impl Hidden {
             self.0.insert(format!("{four:#?}").trim_matches(['[', ']', '\n', ' ']).to_owned());
         }
         let base64 = STANDARD.encode(bytes);
-        let hex = hex::encode(bytes);
+        let hex = hex(bytes);
         self.and(&hex).and(&hex.to_uppercase()).and(&base64.replace('+', "-").replace('/', "_")).and(&base64)
     }
 
     #[track_caller]
-    fn from_debug(&self, value: &impl Debug) {
-        self.from_text("debug", &format!("{value:?}"));
-        self.from_text("pretty debug", &format!("{value:#?}"));
+    fn in_debug(&self, value: &impl Debug) {
+        self.in_text("debug", &format!("{value:?}"));
+        self.in_text("pretty debug", &format!("{value:#?}"));
     }
 
     #[track_caller]
-    fn from_display(&self, value: &(impl Display + ?Sized)) {
-        self.from_text("display", &format!("{value} {value:#}"));
+    fn in_display(&self, value: &(impl Display + ?Sized)) {
+        self.in_text("display", &format!("{value} {value:#}"));
     }
 
     #[track_caller]
-    fn from_error(&self, error: &(impl Error + 'static)) {
-        self.from_debug(error);
+    fn in_error(&self, error: &(impl Error + 'static)) {
+        self.in_debug(error);
         let mut cause: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(error) = cause {
-            self.from_display(error);
-            self.from_debug(&error);
+            self.in_display(error);
+            self.in_debug(&error);
             cause = error.source();
         }
     }
 
     #[track_caller]
-    fn from_text(&self, what: &str, shown: &str) {
+    fn in_text(&self, what: &str, shown: &str) {
         if let Some(window) = self.0.iter().find(|window| shown.contains(window.as_str())) {
             panic!("{what} shows `{window}`: {shown}");
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Formats of every shape, each with both ways of making digests.
@@ -353,7 +357,10 @@ fn small_cost() -> Argon2Cost {
     Argon2Cost::new(7 * 1024, 1, 1).unwrap()
 }
 
-const SERVER_KEY: [u8; 32] = *b"\x5d\x8e\x43\x7c\x2f\x15\x7d\xdd\x2d\x55\x35\x4b\xc0\x2a\x17\x95\x32\x36\x0e\xc3\x2a\x90\xae\xe8\x86\x2f\x87\x51\xcc\xd9\x6d\x82";
+const SERVER_KEY: [u8; 32] = [
+    0x5d, 0x8e, 0x43, 0x7c, 0x2f, 0x15, 0x7d, 0xdd, 0x2d, 0x55, 0x35, 0x4b, 0xc0, 0x2a, 0x17, 0x95, 0x32, 0x36, 0x0e,
+    0xc3, 0x2a, 0x90, 0xae, 0xe8, 0x86, 0x2f, 0x87, 0x51, 0xcc, 0xd9, 0x6d, 0x82,
+];
 
 fn keyring() -> Keyring {
     format!("2026:{}:mint", STANDARD.encode(SERVER_KEY)).parse().unwrap()

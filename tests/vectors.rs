@@ -1,5 +1,6 @@
-//! Known answers, one in each file of `vectors/`. `vectors/confirm.py` computes every one of them again, apart from this
-//! code.
+//! Known answers, one in each file of `vectors/`.
+//!
+//! `vectors/confirm.py` computes every one of them again, apart from this code.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::{
@@ -276,7 +277,8 @@ impl Vector {
         let mut bytes: VecDeque<u8> = self.id().as_bytes()[6..].iter().copied().collect();
         bytes.extend(self.get("printed").unwrap_or_default().chars().map(|digit| value("format.selector", digit)));
         bytes.extend(self.need("secret").chars().map(|digit| value("format.secret", digit)));
-        bytes.extend(hex::decode(self.get("salt").unwrap_or_default()).unwrap());
+        let salt = self.get("salt").unwrap_or_default();
+        bytes.extend((0..salt.len()).step_by(2).map(|at| u8::from_str_radix(&salt[at..at + 2], 16).unwrap()));
         Script(Mutex::new(bytes))
     }
 

@@ -16,8 +16,10 @@ use counterfoil::{
     verify,
 };
 
+type TableRow = (&'static str, fn(&Case) -> bool, Denial);
+
 /// The rows of the table, in order. The first that applies wins; if none does, the token is good.
-const TABLE: [(&str, fn(&Case) -> bool, Denial); 11] = [
+const TABLE: [TableRow; 11] = [
     ("1", |case| case.binding != Binding::Same, Denial::Unknown),
     ("2", |case| case.secret == Secret::Wrong, Denial::WrongSecret),
     ("3", |case| matches!(case.slot, Slot::RetiringAtEnd | Slot::RetiringAfter | Slot::Spent), Denial::Superseded),

@@ -199,9 +199,9 @@ impl Record {
         if body.remove("v")? != BODY_VERSION {
             return None;
         }
-        self.public = text_of(&body.remove("public")?)?.into();
+        self.public = segment_of(&body.remove("public")?)?.into();
         self.environment = read(&mut body, "environment", |value| Environment::new(text_of(value)?).ok())?;
-        self.routing = read(&mut body, "routing", |value| Some(text_of(value)?.into()))?;
+        self.routing = read(&mut body, "routing", |value| Some(segment_of(value)?.into()))?;
         self.created_by = read(&mut body, "created_by", |value| text_of(value)?.parse().ok())?;
         self.rotated_at = read(&mut body, "rotated_at", |value| Timestamp::from_unix_millis(value.as_i64()?).ok())?;
         self.annotations.name = read(&mut body, "name", |value| text_of(value)?.parse().ok())?;
@@ -223,7 +223,11 @@ impl Record {
     }
 
     fn read_restrictions(&mut self, mut members: Map<String, Value>) -> Option<()> {
-        for network in read(&mut members, "networks", owned_texts_of)?.unwrap_or_default() {
+        let networks = read(&mut members, "networks", owned_texts_of)?;
+        if networks.as_ref().is_some_and(Vec::is_empty) {
+            return None; // never written; it must not come to mean "any network"
+        }
+        for network in networks.unwrap_or_default() {
             self.restrictions.add_network(network.parse().ok()?).ok()?;
         }
         if let Some(audience) = read(&mut members, "audience", |value| text_of(value)?.parse().ok())? {
@@ -274,6 +278,11 @@ fn read<T>(map: &mut Map<String, Value>, name: &str, read: impl FnOnce(&Value) -
 
 fn text_of(value: &Value) -> Option<&str> {
     value.as_str()
+}
+
+/// A part of a token's text.
+fn segment_of(value: &Value) -> Option<&str> {
+    text_of(value).filter(|text| text.len() <= 1024 && text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 fn texts_of(value: &Value) -> Option<Vec<&str>> {

@@ -42,6 +42,17 @@ pub enum SlotKind {
     Spent,
 }
 
+impl SlotKind {
+    /// The name of the slot's column in a row.
+    pub(crate) const fn column(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Retiring => "retiring",
+            Self::Spent => "spent",
+        }
+    }
+}
+
 impl Slots {
     /// A single, current secret.
     pub const fn only(current: Slot) -> Self {
