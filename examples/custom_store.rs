@@ -151,7 +151,7 @@ impl TokenStore for Table {
                 revocation.already += 1;
             } else if is_target {
                 row.revoked = Some(MarkRow::from(mark));
-                row.version += 1;
+                row.version = row.version.saturating_add(1);
                 revocation.revoked.push(row.id);
             }
         }

@@ -28,15 +28,15 @@ impl Alphabet {
 
     /// Whether all of `bytes` are; every byte is looked at, which compiles to fewer steps than leaving early.
     pub(crate) fn contains_all(self, bytes: &[u8]) -> bool {
-        bytes.iter().fold(true, |all, byte| all & self.contains(*byte))
+        bytes.iter().fold(0, |others, byte| others | u8::from(!self.contains(*byte))) == 0
     }
 
     /// How many bits of randomness `length` characters hold, rounded down.
     pub const fn bits(self, length: usize) -> usize {
         match self {
             // log2(62) = 5.954196…
-            Self::Base62 => length * 5_954_196 / 1_000_000,
-            Self::Hex => length * 4,
+            Self::Base62 => length.saturating_mul(5_954_196) / 1_000_000,
+            Self::Hex => length.saturating_mul(4),
         }
     }
 
@@ -119,14 +119,23 @@ impl Alphabet {
         Some(value)
     }
 
-    fn check_digits(self, mut check: u32) -> ([u8; 8], usize) {
-        let width = self.check_width();
+    fn check_digits(self, check: u32) -> ([u8; 8], usize) {
+        // Written out for each alphabet, so that each radix is a constant to divide by.
+        let digits = match self {
+            Self::Base62 => Self::Base62.digits(check),
+            Self::Hex => Self::Hex.digits(check),
+        };
+        (digits, self.check_width())
+    }
+
+    #[inline(always)]
+    fn digits(self, mut check: u32) -> [u8; 8] {
         let mut digits = [0; 8];
-        for digit in digits[..width].iter_mut().rev() {
+        for digit in digits[..self.check_width()].iter_mut().rev() {
             *digit = self.character(check % self.radix()) as u8;
             check /= self.radix();
         }
-        (digits, width)
+        digits
     }
 
     /// The character of a value below the radix, by arithmetic alone: a table indexed by secret values would show them

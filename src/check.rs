@@ -1,5 +1,9 @@
 //! The secret work: presented text × record × keyring → [`SecretCheck`].
 
+mod candidates;
+
+pub use candidates::Selectors;
+
 use crate::{
     digest::{
         Algorithm, Binding, Form, Keyring, UnknownKey,
@@ -7,7 +11,7 @@ use crate::{
         keyed,
     },
     record::{CorruptRecord, Record, SlotKind},
-    token::{Malformed, ParseError, Presented, Selector, TokenId},
+    token::{Malformed, ParseError, Presented, Selector, Tag, TokenId},
 };
 
 /// What the record of `presented` may be found by: one selector if the text prints one, else one for each server key.
@@ -17,19 +21,24 @@ use crate::{
 /// # Errors
 ///
 /// [`Malformed::Checksum`] if a keyed checksum is of no key of the keyring.
+#[inline]
 pub fn selectors(presented: &Presented<'_>, keyring: &Keyring) -> Result<Selectors, ParseError> {
-    if let Some(tag) = presented.tag {
-        let covered = &presented.text[..tag.covered];
-        if !keyring.keys().any(|key| keyed::equal_tags(key.sub.tag(covered), tag.value)) {
-            return Err(Malformed::Checksum.into());
-        }
+    if has_wrong_tag(presented, keyring) {
+        return Err(Malformed::Checksum.into());
     }
-    if let Some(selector) = presented.selector {
-        return Ok(Selectors { items: [selector; Keyring::MAX_KEYS], len: 1 });
-    }
-    let mut derived = keyring.keys().map(|key| Selector::derived(key.sub.selector(presented.text)));
-    let items = std::array::from_fn(|_| derived.next().unwrap_or(Selector::NONE));
-    Ok(Selectors { items, len: keyring.key_ids().count() })
+    Ok(match presented.selector {
+        Some(printed) => Selectors::printed(printed),
+        None => Selectors::derived(presented.text, keyring),
+    })
+}
+
+#[inline]
+fn has_wrong_tag(presented: &Presented<'_>, keyring: &Keyring) -> bool {
+    presented.tag.is_some_and(|tag| !is_of_a_key(tag, presented.text, keyring))
+}
+
+fn is_of_a_key(tag: Tag, text: &str, keyring: &Keyring) -> bool {
+    keyring.keys().any(|key| keyed::equal_tags(key.sub.tag(&text[..tag.covered]), tag.value))
 }
 
 /// Compares the presented secret with the one digest that its selector names.
@@ -39,16 +48,33 @@ pub fn selectors(presented: &Presented<'_>, keyring: &Keyring) -> Result<Selecto
 /// # Errors
 ///
 /// [`CheckError`] if nothing could be found out; that is never a refusal, and never a pass.
+#[inline]
 pub fn check<'t>(
     presented: Presented<'t>,
     record: Option<&Record>,
     keyring: &Keyring,
 ) -> Result<SecretCheck<'t>, CheckError> {
-    let Ok(selectors) = selectors(&presented, keyring) else {
-        return Ok(SecretCheck { presented, of: None });
+    Ok(SecretCheck { environment: presented.environment(), of: matched(&presented, record, keyring)? })
+}
+
+fn matched(
+    presented: &Presented<'_>,
+    record: Option<&Record>,
+    keyring: &Keyring,
+) -> Result<Option<Checked>, CheckError> {
+    if has_wrong_tag(presented, keyring) {
+        return Ok(None);
+    }
+    let derived;
+    let selectors = match &presented.selector {
+        Some(printed) => std::slice::from_ref(printed),
+        None => {
+            derived = Selectors::derived(presented.text, keyring);
+            derived.as_slice()
+        }
     };
-    match begin(presented, &selectors, record, keyring)? {
-        Checking::Done(check) => Ok(check),
+    match begin(presented, selectors, record, keyring)? {
+        Checking::Done(of) => Ok(of),
         Checking::Slow(job, unchecked) => Ok(unchecked.finish(&*make(&job)?)),
     }
 }
@@ -57,8 +83,10 @@ pub fn check<'t>(
 ///
 /// It proves nothing by itself; [`verify`](crate::verify()) takes it.
 #[derive(Debug, Clone, Copy)]
+#[must_use = "a check says nothing until it is verified"]
 pub struct SecretCheck<'t> {
-    pub(crate) presented: Presented<'t>,
+    /// The one segment of the text that the verdict asks for.
+    pub(crate) environment: Option<&'t str>,
     pub(crate) of: Option<Checked>,
 }
 
@@ -71,38 +99,40 @@ pub(crate) struct Checked {
 }
 
 /// A check that is done, or that waits for a slow hash.
-pub(crate) enum Checking<'t> {
-    Done(SecretCheck<'t>),
-    Slow(Job, Unchecked<'t>),
+pub(crate) enum Checking {
+    Done(Option<Checked>),
+    Slow(Job, Unchecked),
 }
 
-pub(crate) struct Unchecked<'t> {
-    check: SecretCheck<'t>,
+pub(crate) struct Unchecked {
+    of: Option<Checked>,
     expected: [u8; 32],
 }
 
-impl<'t> Unchecked<'t> {
-    pub(crate) fn finish(mut self, hash: &[u8; 32]) -> SecretCheck<'t> {
+impl Unchecked {
+    #[inline]
+    pub(crate) fn finish(mut self, hash: &[u8; 32]) -> Option<Checked> {
         let right = keyed::equal(hash, &self.expected);
-        if let Some(of) = &mut self.check.of {
+        if let Some(of) = &mut self.of {
             of.secret_is_right = right;
         }
-        self.check
+        self.of
     }
 }
 
-pub(crate) fn begin<'t>(
-    presented: Presented<'t>,
-    selectors: &Selectors,
+#[inline]
+pub(crate) fn begin(
+    presented: &Presented<'_>,
+    selectors: &[Selector],
     record: Option<&Record>,
     keyring: &Keyring,
-) -> Result<Checking<'t>, CheckError> {
+) -> Result<Checking, CheckError> {
     let found = record.and_then(|record| {
-        let (kind, slot) = record.slots.iter().find(|(_, slot)| selectors.as_slice().contains(&slot.selector))?;
+        let (kind, slot) = record.slots.iter().find(|(_, slot)| selectors.contains(&slot.selector))?;
         Some((record, kind, slot))
     });
     let Some((record, slot_kind, slot)) = found else {
-        let unchecked = Unchecked { check: SecretCheck { presented, of: None }, expected: [0; 32] };
+        let unchecked = Unchecked { of: None, expected: [0; 32] };
         let binding = Binding { record: &[0; 16], tenant: "", owner: "nobody", text: presented.text };
         let sub = &keyring.minting().sub;
         return Ok(match keyring.algorithm() {
@@ -112,40 +142,28 @@ pub(crate) fn begin<'t>(
             }
         });
     };
-    let of = Checked { id: record.id, version: record.revision.version, slot: slot_kind, secret_is_right: false };
-    let check = SecretCheck { presented, of: Some(of) };
+    let of = Some(Checked { id: record.id, version: record.revision.version, slot: slot_kind, secret_is_right: false });
     let binding = Binding {
         record: record.id.as_bytes(),
         tenant: record.owner.tenant_or_empty(),
         owner: record.owner.subject().as_str(),
         text: presented.text,
     };
-    let sub = &keyring.key(slot.digest.key_id())?.sub;
     match &slot.digest.0 {
-        Form::Keyed { mac, .. } => Ok(Checking::Done(Unchecked { check, expected: *mac }.finish(&sub.digest(binding)))),
+        Form::Keyed { key, mac } => {
+            let digest = keyring.key(*key)?.sub.digest(binding);
+            Ok(Checking::Done(Unchecked { of, expected: *mac }.finish(&digest)))
+        }
         Form::Argon2id(phc) => {
             // The cost comes from a row: it is bounded before any memory is taken.
             keyring
                 .bounds()
                 .check(phc.cost)
                 .map_err(|_| CorruptRecord { id: record.id, column: slot_kind.column() })?;
-            let job = Job { input: sub.argon2_input(binding), salt: phc.salt, cost: phc.cost };
-            Ok(Checking::Slow(job, Unchecked { check, expected: phc.hash }))
+            let input = keyring.key(phc.key)?.sub.argon2_input(binding);
+            let job = Job { input, salt: phc.salt, cost: phc.cost };
+            Ok(Checking::Slow(job, Unchecked { of, expected: phc.hash }))
         }
-    }
-}
-
-/// The selectors that a presented token's record may be found by, held by value.
-#[derive(Debug, Clone, Copy)]
-pub struct Selectors {
-    items: [Selector; Keyring::MAX_KEYS],
-    len: usize,
-}
-
-impl Selectors {
-    /// The selectors, the likeliest first; never none.
-    pub fn as_slice(&self) -> &[Selector] {
-        &self.items[..self.len]
     }
 }
 

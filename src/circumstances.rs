@@ -4,7 +4,8 @@ use std::{net::IpAddr, sync::Arc};
 
 use crate::{restriction::Audience, scope::ScopeCatalog, time::Timestamp, token::Environment};
 
-/// What a verdict is reached under. Whatever is left out makes the verdict stricter, never laxer.
+/// What a verdict is reached under. What is left out makes the verdict stricter, but for
+/// the catalog: without one, nothing that a record holds is forbidden.
 ///
 /// ```
 /// use counterfoil::{Circumstances, Timestamp};

@@ -51,11 +51,11 @@ impl Digest {
     /// The greatest length of a digest's text, in bytes.
     pub const MAX_LEN: usize = 256;
 
-    /// The id of the server key that the digest was made with.
-    pub fn key_id(&self) -> KeyId {
+    /// The id of the server key that the digest was made with; none for a digest that other software made.
+    pub fn key_id(&self) -> Option<KeyId> {
         match &self.0 {
-            Form::Keyed { key, .. } => *key,
-            Form::Argon2id(phc) => phc.key,
+            Form::Keyed { key, .. } => Some(*key),
+            Form::Argon2id(phc) => Some(phc.key),
         }
     }
 
@@ -101,7 +101,8 @@ impl fmt::Debug for Digest {
             Form::Keyed { .. } => "hmac-sha256",
             Form::Argon2id(_) => "argon2id",
         };
-        write!(f, "Digest({algorithm}, key {}, ..)", self.key_id())
+        let key = self.key_id().map_or("none".into(), |key| key.to_string());
+        write!(f, "Digest({algorithm}, key {key}, ..)")
     }
 }
 

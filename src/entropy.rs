@@ -57,6 +57,7 @@ pub(crate) struct Drawn<'e> {
 
 impl<'e> Drawn<'e> {
     const SIZE: usize = 256;
+    const REFILL: usize = 32;
 
     /// Draws `expected` bytes now (at most 256) and more when they run out.
     pub(crate) fn new(source: &'e dyn Entropy, expected: usize) -> Result<Self, NoEntropy> {
@@ -68,9 +69,8 @@ impl<'e> Drawn<'e> {
 
     pub(crate) fn byte(&mut self) -> Result<u8, NoEntropy> {
         if self.next == self.end {
-            self.end = 32;
-            self.source.fill(&mut self.bytes[..self.end])?;
-            self.next = 0;
+            self.source.fill(&mut self.bytes[..Self::REFILL])?;
+            (self.next, self.end) = (0, Self::REFILL);
         }
         let byte = self.bytes[self.next];
         self.next += 1;

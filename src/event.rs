@@ -54,12 +54,13 @@ impl Event {
 }
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
     /// A token was made and stored.
     Issued,
     /// A token got a new secret; the old one is good until then, if at all.
+    #[non_exhaustive]
     Rotated {
         /// The end of the overlap.
         overlap_until: Option<Timestamp>,
@@ -67,6 +68,7 @@ pub enum EventKind {
     /// Name, description, tags or metadata were replaced.
     Annotated,
     /// The end was moved.
+    #[non_exhaustive]
     ExpirySet {
         /// To here.
         expiry: Expiry,
@@ -84,6 +86,7 @@ pub enum EventKind {
     /// The token was revoked.
     Revoked,
     /// The digest was made anew on use.
+    #[non_exhaustive]
     Rehashed {
         /// With this server key.
         key: KeyId,
@@ -93,11 +96,19 @@ pub enum EventKind {
     /// The token was used.
     Used,
     /// The token was refused. [`Denial::Superseded`] is a secret used after it was rotated away.
+    #[non_exhaustive]
     Denied {
         /// Why.
         denial: Denial,
     },
+    /// The host's policy refused a token that is good.
+    #[non_exhaustive]
+    Refused {
+        /// The policy's own code.
+        code: String,
+    },
     /// The digest is of a server key that this node does not have.
+    #[non_exhaustive]
     Unverifiable {
         /// Which key.
         key: KeyId,
@@ -106,7 +117,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// The stable name.
-    pub const fn as_str(self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Issued => "issued",
             Self::Rotated { .. } => "rotated",
@@ -122,6 +133,7 @@ impl EventKind {
             Self::RehashFailed => "rehash_failed",
             Self::Used => "used",
             Self::Denied { .. } => "denied",
+            Self::Refused { .. } => "refused",
             Self::Unverifiable { .. } => "unverifiable",
         }
     }
@@ -168,16 +180,22 @@ impl EventSink for TracingSink {
         let Event { kind, token, owner, by, caller, at: _ } = event;
         let event = kind.as_str();
         let token = token.as_ref().map(tracing::field::display);
+        let tenant = owner.as_ref().and_then(|owner| owner.tenant()).map(|tenant| tenant.as_str());
         let owner = owner.as_ref().map(|owner| owner.subject().as_str());
         let actor = by.actor.as_ref().map(|actor| actor.as_str());
         let address = caller.address.as_ref().map(tracing::field::display);
         let request = caller.request.as_ref().map(|request| request.as_str());
         match kind {
-            EventKind::Used => tracing::debug!(event, token, owner, address, request),
-            EventKind::Denied { denial } => tracing::warn!(event, code = denial.code(), token, owner, address, request),
-            EventKind::Unverifiable { key } => tracing::warn!(event, key = key.as_str(), token, owner, request),
-            EventKind::RehashFailed => tracing::warn!(event, token, owner),
-            _ => tracing::info!(event, token, owner, actor),
+            EventKind::Used => tracing::debug!(event, token, tenant, owner, address, request),
+            EventKind::Denied { denial } => {
+                tracing::warn!(event, code = denial.code(), token, tenant, owner, address, request)
+            }
+            EventKind::Unverifiable { key } => tracing::warn!(event, key = key.as_str(), token, tenant, owner, request),
+            EventKind::Refused { code } => {
+                tracing::warn!(event, code, token, tenant, owner, address, request);
+            }
+            EventKind::RehashFailed => tracing::warn!(event, token, tenant, owner),
+            _ => tracing::info!(event, token, tenant, owner, actor),
         }
     }
 }

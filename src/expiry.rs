@@ -51,8 +51,9 @@ impl Lifetime {
 
 /// The fact: when a token ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(into = "Option<Timestamp>", from = "Option<Timestamp>"))]
+// Deliberately no `Deserialize`: a field that is left out would be read as `Never`.
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(into = "Option<Timestamp>"))]
 pub enum Expiry {
     /// Not by itself.
     Never,

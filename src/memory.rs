@@ -233,6 +233,6 @@ impl TokenStore for MemoryStore {
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
         let tables = self.read();
         let slots = tables.records.values().flat_map(|record| record.slots().iter());
-        Ok(slots.filter(|(_, slot)| slot.digest.key_id() == key).count() as u64)
+        Ok(slots.filter(|(_, slot)| slot.digest.key_id() == Some(key)).count() as u64)
     }
 }

@@ -12,7 +12,10 @@ use crate::{
     seal::Sealing,
     subject::Owner,
     time::Timestamp,
-    token::{Draft, Environment, Family, InvalidDraft, Malformed, ParseError, Presented, Token, TokenId},
+    token::{
+        Draft, Environment, Family, InvalidDraft, Malformed, Needs, ParseError, Presented, Selector, Token,
+        TokenFormat, TokenId,
+    },
 };
 
 impl Grant {
@@ -136,6 +139,12 @@ impl Terms<'_> {
         let needs = family.needs();
         let (secret_alphabet, secret_width) = needs.secret;
         let selector_width = needs.selector.map_or(0, |(_, width)| width);
+        if secret_alphabet.bits(secret_width) < TokenFormat::MIN_SECRET_BITS
+            || secret_width > TokenFormat::MAX_LEN
+            || selector_width > Selector::MAX_LEN
+        {
+            return Err(MintError::Needs(needs));
+        }
         let mut random = Zeroizing::new(String::with_capacity(selector_width + secret_width));
         if let Some((alphabet, width)) = needs.selector {
             alphabet.draw(|| drawn.byte(), width, &mut random)?;
@@ -165,6 +174,10 @@ impl Terms<'_> {
             return Err(MintError::Unreadable(Malformed::Character.into()));
         }
         let read: Presented<'_> = family.parse(token.expose()).map_err(MintError::Unreadable)?;
+        let is_as_drawn = needs.selector.is_none() || read.selector.is_some_and(|read| read.as_str() == selector);
+        if !is_as_drawn || read.environment() != self.environment || read.routing() != self.routing {
+            return Err(MintError::Unreadable(Malformed::Shape.into()));
+        }
         let sealing = Sealing::begin(&read, self.id, self.owner, keyring, || drawn.bytes())?;
         Ok((token, sealing))
     }
@@ -190,8 +203,11 @@ pub enum MintError {
     /// The family cannot write what was asked for.
     #[error(transparent)]
     Draft(#[from] InvalidDraft),
-    /// The family cannot read what it wrote: a fault in the family.
-    #[error("the token family cannot read a token that it wrote: {0}")]
+    /// The family asks for a weak secret, or for more than a token holds: a fault in the family.
+    #[error("the token family asks for {0:?}: expected a secret of at least 128 bits, and short segments")]
+    Needs(Needs),
+    /// The family cannot read what it wrote, or reads another selector, environment or routing: a fault in the family.
+    #[error("the token family does not read a token as it wrote it: {0}")]
     Unreadable(ParseError),
     /// The slow hash could not be made.
     #[error(transparent)]

@@ -7,10 +7,11 @@ use crate::{
     grant::Grant,
     record::Record,
     scope::{Resolved, ScopeCatalog, Scopes, ScopesRefused, UnknownScopes},
+    subject::By,
     verify::Verified,
 };
 
-/// What may be issued.
+/// What may be issued. More rules will come, so write `..IssuePolicy::default()` behind those you set.
 ///
 /// ```
 /// use counterfoil::IssuePolicy;
@@ -43,7 +44,7 @@ impl IssuePolicy {
 ///
 /// ```
 /// use counterfoil::policy::{Assent, Objection, Refusal};
-/// use counterfoil::{Caller, Grant, Policy, Record, Verified};
+/// use counterfoil::{By, Caller, Grant, Policy, Record, Verified};
 ///
 /// #[derive(Debug)]
 /// struct OnlyPro;
@@ -64,7 +65,7 @@ impl IssuePolicy {
 ///     async fn at_issue(&self, grant: &Grant) -> Result<(), Objection> {
 ///         self.demand(&grant.owner)
 ///     }
-///     async fn at_rotate(&self, record: &Record) -> Result<(), Objection> {
+///     async fn at_rotate(&self, record: &Record, _: &By) -> Result<(), Objection> {
 ///         self.demand(record.owner())
 ///     }
 /// }
@@ -84,12 +85,12 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
     /// [`Objection`] to refuse it, or if it cannot be said.
     fn at_issue(&self, grant: &Grant) -> impl Future<Output = Result<(), Objection>> + Send;
 
-    /// Asked before a token is rotated.
+    /// Asked before a token is rotated, and by whom.
     ///
     /// # Errors
     ///
     /// [`Objection`] to refuse it, or if it cannot be said.
-    fn at_rotate(&self, record: &Record) -> impl Future<Output = Result<(), Objection>> + Send;
+    fn at_rotate(&self, record: &Record, by: &By) -> impl Future<Output = Result<(), Objection>> + Send;
 }
 
 /// A policy's yes, and what it adds to the proof.
@@ -124,6 +125,7 @@ impl fmt::Debug for Assent {
 
 /// A policy's no, or its silence.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Objection {
     /// It refuses.
     #[error(transparent)]
@@ -136,6 +138,7 @@ pub enum Objection {
 /// A refusal with the host's own code, text and link.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
+#[non_exhaustive]
 pub struct Refusal {
     /// The stable machine code.
     pub code: String,
@@ -174,8 +177,8 @@ impl SharedPolicy {
         self.0.at_issue_dyn(grant).await
     }
 
-    pub(crate) async fn at_rotate(&self, record: &Record) -> Result<(), Objection> {
-        self.0.at_rotate_dyn(record).await
+    pub(crate) async fn at_rotate(&self, record: &Record, by: &By) -> Result<(), Objection> {
+        self.0.at_rotate_dyn(record, by).await
     }
 }
 
@@ -190,7 +193,7 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Objection>> + Send + '
 trait DynPolicy: fmt::Debug + Send + Sync {
     fn at_use_dyn<'a>(&'a self, verified: &'a Verified, caller: &'a Caller) -> Boxed<'a, Assent>;
     fn at_issue_dyn<'a>(&'a self, grant: &'a Grant) -> Boxed<'a, ()>;
-    fn at_rotate_dyn<'a>(&'a self, record: &'a Record) -> Boxed<'a, ()>;
+    fn at_rotate_dyn<'a>(&'a self, record: &'a Record, by: &'a By) -> Boxed<'a, ()>;
 }
 
 impl<P: Policy> DynPolicy for P {
@@ -202,7 +205,7 @@ impl<P: Policy> DynPolicy for P {
         Box::pin(self.at_issue(grant))
     }
 
-    fn at_rotate_dyn<'a>(&'a self, record: &'a Record) -> Boxed<'a, ()> {
-        Box::pin(self.at_rotate(record))
+    fn at_rotate_dyn<'a>(&'a self, record: &'a Record, by: &'a By) -> Boxed<'a, ()> {
+        Box::pin(self.at_rotate(record, by))
     }
 }

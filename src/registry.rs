@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-pub use changing::{ChangeError, Target};
+pub use changing::{ChangeError, ReadError, Target};
 pub use issuing::{IssueError, Issued, RotationError};
 pub use verifying::VerifyError;
 use zeroize::Zeroizing;
@@ -64,7 +64,7 @@ struct Parts {
     policy: Option<SharedPolicy>,
     sink: Arc<dyn EventSink>,
     /// Started with the first slow hash; most registries never make one.
-    pool: OnceLock<Option<Pool>>,
+    pool: OnceLock<Pool>,
 }
 
 impl Registry {
@@ -102,8 +102,14 @@ impl Registry {
 
     /// Makes a slow hash, off the calling thread.
     async fn hash(&self, job: Job) -> Result<Zeroizing<[u8; 32]>, CheckError> {
-        let start = || Pool::start(QUEUE_LENGTH).ok();
-        let pool = self.0.pool.get_or_init(start).as_ref().ok_or(CheckError::Overloaded)?;
+        let pool = match self.0.pool.get() {
+            Some(pool) => pool,
+            None => {
+                // Of several that come at once, one is kept; a thread that cannot be had is asked for again next time.
+                let pool = Pool::start(QUEUE_LENGTH).map_err(|_| CheckError::Overloaded)?;
+                self.0.pool.get_or_init(|| pool)
+            }
+        };
         Ok(pool.make(job).await?)
     }
 }

@@ -121,6 +121,10 @@ impl FromStr for Network {
             Ok(address) => IpNet::from(address.to_canonical()),
             Err(_) => text.parse::<IpNet>().map_err(|_| InvalidNetwork::Malformed)?,
         };
+        // An IPv4 number with a leading zero is octal to some readers.
+        if matches!(network, IpNet::V4(_)) && text != network.to_string() && text != network.addr().to_string() {
+            return Err(InvalidNetwork::Malformed);
+        }
         if network.trunc() != network {
             return Err(InvalidNetwork::HostBits { expected: network.trunc().to_string() });
         }

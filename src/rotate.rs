@@ -25,6 +25,7 @@ use crate::{
 /// assert_eq!(after_a_leak.overlap, Duration::ZERO);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rotation {
     /// For how long the old secret is still good; it never outlives the token.
     pub overlap: Duration,

@@ -1,13 +1,13 @@
 //! The contract that a store signs.
 
-mod error;
+mod failure;
 mod idempotency;
 mod query;
 mod shared;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-pub use error::{StoreError, StoreErrorKind};
+pub use failure::{StoreError, StoreErrorKind};
 pub use idempotency::{IdempotencyStore, Reservation, Reserved};
 pub use query::{Columns, Cursor, Filter, InvalidCursor, LastUseCursor, ListQuery, Order, Page, Stored};
 pub use shared::SharedStore;
@@ -203,6 +203,9 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// How many slots, of all kinds and all records, hold a digest of this server key.
+    ///
+    /// At zero the key may go, unless tokens carry a [keyed checksum](crate::Checksum::Keyed): no row tells with which
+    /// key that was made, so such a key stays until the last token minted with it has ended.
     ///
     /// # Errors
     ///

@@ -154,7 +154,7 @@ pub struct InvalidTimestamp {
 
 /// Tells the time.
 ///
-/// A [`Registry`](crate::Registry) reads its clock once per call and passes the moment down.
+/// A [`Registry`](crate::Registry) reads its clock and passes the moment down; nothing below it asks for the time.
 ///
 /// ```
 /// use counterfoil::{Clock, Timestamp, time::InvalidTimestamp};

@@ -103,11 +103,6 @@ impl<'t> Presented<'t> {
         self
     }
 
-    pub(crate) fn tagged(mut self, tag: Option<Tag>) -> Self {
-        self.tag = tag;
-        self
-    }
-
     /// The part that may be shown and logged.
     pub fn public(&self) -> &'t str {
         &self.text[..self.public_len]

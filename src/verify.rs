@@ -28,6 +28,7 @@ use crate::{
 /// # Errors
 ///
 /// [`Denial`], as the table says.
+#[inline]
 pub fn verify(check: SecretCheck<'_>, record: Option<Arc<Record>>, at: &Circumstances<'_>) -> Result<Verified, Denial> {
     let (Some(record), Some(of)) = (record, check.of) else { return Err(Denial::Unknown) };
     if record.id() != of.id || record.version() != of.version || record.slots().get(of.slot).is_none() {
@@ -47,7 +48,7 @@ pub fn verify(check: SecretCheck<'_>, record: Option<Arc<Record>>, at: &Circumst
         Status::Suspended => return Err(Denial::Suspended),
         Status::Blocked => return Err(Denial::Blocked),
     }
-    let environment = check.presented.environment();
+    let environment = check.environment;
     let is_served = environment.is_none_or(|name| at.environments.iter().any(|served| served.as_str() == name));
     if !is_served || environment != record.environment().map(Environment::as_str) {
         return Err(Denial::WrongEnvironment);
@@ -111,10 +112,12 @@ impl Verified {
         if held { Ok(()) } else { Err(MissingScope { scope: scope.clone() }) }
     }
 
-    /// The scopes of the token under the ceiling of the moment.
+    /// The scopes of the token under the ceiling of the moment, without what the catalog forbids: to be shown. A pattern
+    /// among them may hold forbidden scopes; [`require`](Self::require) alone decides.
     pub fn scopes(&self) -> Scopes {
-        let scopes = self.record.scopes();
-        self.ceiling.as_ref().map_or_else(|| scopes.clone(), |ceiling| scopes.intersection(ceiling))
+        let held = self.record.scopes();
+        let under = self.ceiling.as_ref().map_or_else(|| held.clone(), |ceiling| held.intersection(ceiling));
+        self.catalog.as_ref().map_or_else(|| under.clone(), |catalog| catalog.without_forbidden(&under))
     }
 
     /// What the host's policy attached: its own user, say.

@@ -1,6 +1,6 @@
 //! The keyed hashes over a token, and the one comparison of secret bytes.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, KeyInit, Mac, digest::FixedOutput};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -39,6 +39,7 @@ impl SubKeys {
     }
 
     /// The stored value of a keyed digest.
+    #[inline]
     pub(crate) fn digest(&self, binding: Binding<'_>) -> Zeroizing<[u8; 32]> {
         bound(&self.digest, binding)
     }
@@ -71,12 +72,11 @@ impl SubKeys {
 ///
 /// The words are folded together first and `subtle` sees one value instead of 32: a tenth of the time of comparing byte
 /// by byte, and no branch depends on the bytes either way.
+#[inline]
 pub(crate) fn equal(one: &[u8; 32], other: &[u8; 32]) -> bool {
-    let mut difference = 0;
-    for (one, other) in one.chunks_exact(8).zip(other.chunks_exact(8)) {
-        difference |= word(one) ^ word(other);
-    }
-    difference.ct_eq(&0).into()
+    let (one, other) = (one.as_chunks().0, other.as_chunks().0);
+    let words = one.iter().zip(other).map(|(one, other)| u64::from_ne_bytes(*one) ^ u64::from_ne_bytes(*other));
+    words.fold(0, |difference, word| difference | word).ct_eq(&0).into()
 }
 
 /// Compares two tags in constant time.
@@ -85,6 +85,7 @@ pub(crate) fn equal_tags(one: u32, other: u32) -> bool {
 }
 
 /// The label and every field, each after its length in two bytes, so that no two bindings give the same input.
+#[inline]
 fn bound(key: &Hmac<Sha256>, binding: Binding<'_>) -> Zeroizing<[u8; 32]> {
     let mut mac = key.clone();
     for field in [LABEL, binding.record, binding.tenant.as_bytes(), binding.owner.as_bytes(), binding.text.as_bytes()] {
@@ -103,10 +104,10 @@ fn with_key(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("hmac takes any key")
 }
 
+#[inline]
 fn finish(mac: Hmac<Sha256>) -> Zeroizing<[u8; 32]> {
-    Zeroizing::new(mac.finalize().into_bytes().into())
-}
-
-fn word(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
+    // Written where it stays: a MAC that is returned by value leaves copies behind that nobody wipes.
+    let mut whole = Zeroizing::new([0; 32]);
+    mac.finalize_into((&mut *whole).into());
+    whole
 }

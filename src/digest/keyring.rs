@@ -34,6 +34,11 @@ use super::{
 /// before any node mints with them. A key is base64 of 32 to 128 random bytes, in either alphabet, padded or not, as
 /// `openssl rand -base64 32` prints it. At most [`Keyring::MAX_KEYS`] keys; ids and keys are each given once.
 ///
+/// A key may go when no digest is of it any more: [`count_by_key`](crate::TokenStore::count_by_key) tells. Until then a
+/// node without it answers "cannot be checked" for a token that prints its selector. A token that prints none is found by
+/// a hash under the key, so without the key it is unknown, and one with a keyed checksum is malformed: take keys away
+/// from such formats only when their tokens have ended.
+///
 /// There is no default and none is ever generated: a service that starts without its keys must fail.
 ///
 /// Cloning is cheap: clones share the keys, which are wiped with the last of them.
@@ -64,6 +69,7 @@ impl Keyring {
     /// # Errors
     ///
     /// [`InvalidCost`] if `cost` is outside the bounds.
+    #[cfg(feature = "argon2")]
     pub fn with_argon2id(mut self, cost: Argon2Cost) -> Result<Self, InvalidCost> {
         self.bounds.check(cost)?;
         self.algorithm = Algorithm::Argon2id(cost);
@@ -104,7 +110,8 @@ impl Keyring {
     ///
     /// Change the algorithm together with the minting key, and the same holds while the change is rolled out.
     pub fn is_outdated(&self, digest: &Digest) -> bool {
-        let Ok(position) = self.position(digest.key_id()) else { return false };
+        let Some(key) = digest.key_id() else { return true };
+        let Ok(position) = self.position(key) else { return false };
         match (&digest.0, self.algorithm) {
             _ if position != self.minting => position < self.minting,
             (Form::Keyed { .. }, Algorithm::HmacSha256) => false,

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -54,8 +55,16 @@ fn work(jobs: &Receiver<(Job, Ticket)>) {
     let mut memory = Memory::default();
     while let Ok((job, ticket)) = jobs.recv() {
         // A request that has gone away needs no hash: the seat is then held here alone.
-        if Arc::strong_count(&ticket.0) > 1 {
+        if Arc::strong_count(&ticket.0) == 1 {
+            continue;
+        }
+        // To fill the seat wakes somebody, and a waker that panics must not take the thread with it.
+        let done = catch_unwind(AssertUnwindSafe(|| {
             ticket.0.fill(memory.make(&job));
+            drop(ticket);
+        }));
+        if done.is_err() {
+            memory = Memory::default();
         }
     }
 }

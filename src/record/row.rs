@@ -1,10 +1,13 @@
 //! A record as a store keeps it: a few fixed columns, and a versioned body that stores need not understand.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::{Record, Retiring, Revision, Slot, Slots, Unread};
 use crate::{
     annotation::{Annotations, Metadata, Tags},
+    digest::KeyId,
     restriction::Restrictions,
     scope::Scopes,
     subject::{Mark, Owner},
@@ -60,14 +63,22 @@ pub struct MarkRow {
 }
 
 /// A secret's columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SlotRow {
     /// What finds the record: unique over all slots of all records.
     pub selector: String,
     /// The digest's text.
     pub digest: String,
-    /// The id of the server key it was made with: for [`count_by_key`](crate::TokenStore::count_by_key).
+    /// The id of the server key it was made with, empty where there is none: for [`count_by_key`](crate::TokenStore::count_by_key).
     pub key: String,
+}
+
+/// All but the digest, which belongs into no log.
+impl fmt::Debug for SlotRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { selector, digest: _, key } = self;
+        f.debug_struct("SlotRow").field("selector", selector).field("key", key).finish_non_exhaustive()
+    }
 }
 
 impl From<&Mark> for MarkRow {
@@ -84,7 +95,7 @@ impl From<&Slot> for SlotRow {
         Self {
             selector: slot.selector.to_string(),
             digest: slot.digest.to_text(),
-            key: slot.digest.key_id().to_string(),
+            key: slot.digest.key_id().map(|key| key.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -124,8 +135,9 @@ impl Record {
         let id = row.id;
         let corrupt = |column: &'static str| move || CorruptRecord { id, column };
         let moment = |millis: i64, column| Timestamp::from_unix_millis(millis).ok().ok_or_else(corrupt(column));
-        let count =
-            |number: i64, column| u64::try_from(number).ok().filter(|count| *count > 0).ok_or_else(corrupt(column));
+        let count = |number: i64, column| {
+            u64::try_from(number).ok().filter(|count| is_version(*count)).ok_or_else(corrupt(column))
+        };
         let mark =
             |mark: Option<MarkRow>, column| mark.map(|mark| read_mark(&mark).ok_or_else(corrupt(column))).transpose();
         let slot = |slot: &SlotRow, column| read_slot(slot).ok_or_else(corrupt(column));
@@ -241,6 +253,11 @@ impl Record {
     }
 }
 
+/// From 1, and below the greatest number, so that there is always a next one.
+fn is_version(count: u64) -> bool {
+    (1..i64::MAX.unsigned_abs()).contains(&count)
+}
+
 const BODY_VERSION: u64 = 1;
 
 fn read_mark(row: &MarkRow) -> Option<Mark> {
@@ -254,7 +271,8 @@ fn read_mark(row: &MarkRow) -> Option<Mark> {
 
 fn read_slot(row: &SlotRow) -> Option<Slot> {
     let slot = Slot { selector: row.selector.parse().ok()?, digest: row.digest.parse().ok()? };
-    (slot.digest.key_id().as_str() == row.key).then_some(slot)
+    let key = slot.digest.key_id();
+    (key.as_ref().map_or("", KeyId::as_str) == row.key).then_some(slot)
 }
 
 fn put(map: &mut Map<String, Value>, name: &str, value: Option<Value>) {

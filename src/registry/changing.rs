@@ -55,10 +55,10 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`ChangeError::Store`] or [`ChangeError::Clock`].
-    pub async fn list(&self, query: &ListQuery) -> Result<Page, ChangeError> {
+    /// [`ReadError`] if the store or the clock fails.
+    pub async fn list(&self, query: &ListQuery) -> Result<Page, ReadError> {
         let now = self.0.clock.now()?;
-        self.0.store.list(query, now).await.map_err(ChangeError::Store)
+        Ok(self.0.store.list(query, now).await?)
     }
 
     /// Replaces name, description, tags and metadata.
@@ -182,6 +182,18 @@ fn event_of(change: &Change, record: &Record) -> EventKind {
     }
 }
 
+/// Nothing was read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The store failed.
+    #[error("the records could not be read")]
+    Store(#[from] StoreError),
+    /// The clock is not set.
+    #[error(transparent)]
+    Clock(#[from] InvalidTimestamp),
+}
+
 /// Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -197,6 +209,9 @@ pub enum ChangeError {
         /// The version that is stored.
         found: u64,
     },
+    /// Another rotation of the same token came first.
+    #[error("another rotation of the token came first")]
+    Overtaken,
     /// The change is not allowed.
     #[error(transparent)]
     Refused(#[from] ChangeRefused),

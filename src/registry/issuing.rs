@@ -18,6 +18,7 @@ use crate::{
 /// A token that is stored: its text can be seen only now.
 #[derive(Debug)]
 #[must_use = "the text of a token can be seen only now"]
+#[non_exhaustive]
 pub struct Issued {
     /// The half for the user, to be shown once.
     pub token: Token,
@@ -56,7 +57,8 @@ impl Registry {
         }
     }
 
-    /// Gives a token a new secret, and stores it. The target's version, if given, must be the stored one.
+    /// Gives a token a new secret, and stores it. The target's version, if given, must be the stored one; of several
+    /// rotations at the same time one succeeds.
     ///
     /// # Errors
     ///
@@ -64,11 +66,16 @@ impl Registry {
     pub async fn rotate(&self, target: impl Into<Target>, rotation: &Rotation) -> Result<Issued, RotationError> {
         let target = target.into();
         let mut attempt = 1;
+        let mut seen = None;
         loop {
             let now = self.0.clock.now()?;
             let earlier = self.current(target).await?;
+            // To rotate again on top of another rotation would kill the secret that was handed out a moment ago.
+            if *seen.get_or_insert(earlier.slots().current.selector) != earlier.slots().current.selector {
+                return Err(ChangeError::Overtaken.into());
+            }
             if let Some(policy) = &self.0.policy {
-                policy.at_rotate(&earlier).await?;
+                policy.at_rotate(&earlier, &rotation.by).await?;
             }
             let Minted { token, record } = self.turn(&earlier, rotation, now).await?;
             match self.0.store.update(&record, earlier.revision(), None, now).await {

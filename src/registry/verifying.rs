@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Parts, Registry};
 use crate::{
     caller::Caller,
-    check::{CheckError, Checking, begin, selectors},
+    check::{CheckError, Checking, SecretCheck, begin, selectors},
     circumstances::Circumstances,
     denial::Denial,
     event::{Event, EventKind},
@@ -41,11 +41,12 @@ impl Registry {
         let presented = parts.families.parse(text)?;
         let selectors = selectors(&presented, &parts.keyring)?;
         let record = parts.store.find(selectors.as_slice()).await?;
-        let check = match begin(presented, &selectors, record.as_deref(), &parts.keyring) {
-            Ok(Checking::Done(check)) => check,
+        let of = match begin(&presented, selectors.as_slice(), record.as_deref(), &parts.keyring) {
+            Ok(Checking::Done(of)) => of,
             Ok(Checking::Slow(job, unchecked)) => unchecked.finish(&*self.hash(job).await?),
             Err(error) => return Err(self.unchecked(error, record.as_deref(), caller)),
         };
+        let check = SecretCheck { environment: presented.environment(), of };
         // Read late, so that a token that ends during a slow lookup or hash is refused.
         let now = parts.clock.now()?;
         let circumstances = Circumstances {
@@ -64,14 +65,19 @@ impl Registry {
             }
         };
         self.rehash_if_outdated(&presented, verified.record(), verified.slot(), now).await;
-        let verified = self.under_policy(verified, caller).await?;
+        let verified = self.under_policy(verified, caller, now).await?;
         self.emit(&Event::new(now, EventKind::Used).of(verified.record()).caller(caller));
         Ok(verified)
     }
 
-    async fn under_policy(&self, verified: Verified, caller: &Caller) -> Result<Verified, Objection> {
+    async fn under_policy(&self, verified: Verified, caller: &Caller, now: Timestamp) -> Result<Verified, Objection> {
         let Some(policy) = &self.0.policy else { return Ok(verified) };
-        let assent = policy.at_use(&verified, caller).await?;
+        let assent = policy.at_use(&verified, caller).await.inspect_err(|objection| {
+            if let Objection::Refused(refusal) = objection {
+                let kind = EventKind::Refused { code: refusal.code.clone() };
+                self.emit(&Event::new(now, kind).of(verified.record()).caller(caller));
+            }
+        })?;
         let verified = assent.ceiling.into_iter().fold(verified, Verified::under);
         Ok(assent.attached.into_iter().fold(verified, Verified::with))
     }
@@ -126,7 +132,9 @@ impl Registry {
 
 /// A token was not verified.
 ///
-/// The first three say no; all others say that nothing could be found out, and whoever asked should try again.
+/// Some say no, and all others that nothing could be found out, so that whoever asked should try again:
+/// [`is_refusal`](Self::is_refusal) tells them apart. The text of an error is for logs: what a stranger is told must not
+/// tell [`Denial::Unknown`] from [`Denial::WrongSecret`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {

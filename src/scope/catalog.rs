@@ -69,9 +69,8 @@ impl ScopeCatalog {
             }
         }
         for pattern in asked.patterns() {
-            if self.families.iter().any(|(family, _)| pattern.is_within(family))
-                && !self.never.patterns().any(|never| pattern.is_within(never))
-            {
+            let is_forbidden = self.never.patterns().any(|never| pattern.is_within(never));
+            if !is_forbidden && self.families.iter().any(|(family, _)| pattern.is_within(family)) {
                 resolved.scopes.insert_pattern(pattern.clone())?;
             } else {
                 resolved.dropped.insert_pattern(pattern.clone())?;
@@ -95,6 +94,17 @@ impl ScopeCatalog {
     /// Whether `scope` can never be granted, whatever a token holds.
     pub fn forbids(&self, scope: &Scope) -> bool {
         self.never.allow(scope)
+    }
+
+    /// The scopes without those that can never be granted. A pattern that holds some of them and others as well stays:
+    /// [`Verified::require`](crate::Verified::require) is what decides.
+    pub fn without_forbidden(&self, scopes: &Scopes) -> Scopes {
+        let is_allowed = |scope: &&Scope| !self.forbids(scope);
+        let is_open = |pattern: &&ScopePattern| !self.never.patterns().any(|never| pattern.is_within(never));
+        Scopes {
+            exact: scopes.exact().filter(is_allowed).cloned().collect(),
+            patterns: scopes.patterns().filter(is_open).cloned().collect(),
+        }
     }
 
     /// Whether `scope` is reserved: it may be granted, and nothing asks for it yet.

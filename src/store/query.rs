@@ -100,7 +100,7 @@ impl<'a> From<&'a Record> for Columns<'a> {
             is_revoked: record.revoked().is_some(),
             is_suspended: record.suspended().is_some(),
             is_blocked: record.blocked().is_some(),
-            keys: [keys.next(), keys.next(), keys.next()],
+            keys: std::array::from_fn(|_| keys.next().flatten()),
         }
     }
 }

@@ -98,12 +98,12 @@ impl FormatBuilder {
             return Err(InvalidFormat::Hint);
         }
         let (alphabet, width) = format.secret;
+        if width > 256 {
+            return Err(InvalidFormat::LongSecret { found: width });
+        }
         let bits = alphabet.bits(width.saturating_sub(format.hint));
         if bits < TokenFormat::MIN_SECRET_BITS {
             return Err(InvalidFormat::WeakSecret { bits });
-        }
-        if width > 256 {
-            return Err(InvalidFormat::LongSecret { found: width });
         }
         Ok(format)
     }

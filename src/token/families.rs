@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Draft, Environment, InvalidDraft, ParseError, Presented, TokenText};
+use super::{Draft, Environment, InvalidDraft, Malformed, ParseError, Presented, TokenText};
 use crate::alphabet::Alphabet;
 
 /// A family of tokens: reads their texts and writes them.
@@ -34,6 +34,9 @@ use crate::alphabet::Alphabet;
 ///         Needs { selector: Some((Alphabet::Hex, 8)), secret: (Alphabet::Hex, 32), keyed_check: None }
 ///     }
 ///     fn write(&self, draft: &Draft<'_>) -> Result<TokenText, InvalidDraft> {
+///         if draft.environment.is_some() || draft.routing.is_some() {
+///             return Err(InvalidDraft::Other("no environment and no routing can be written".into()));
+///         }
 ///         let mut text = TokenText::with_capacity(44);
 ///         text.push("key-");
 ///         text.push(draft.selector);
@@ -97,9 +100,10 @@ impl Head {
 pub struct Needs {
     /// The selector, if the text prints one.
     pub selector: Option<(Alphabet, usize)>,
-    /// The secret: at least 128 bits.
+    /// The secret: at least 128 bits, or nothing is minted.
     pub secret: (Alphabet, usize),
-    /// The alphabet of a keyed checksum to be appended to what is written, if there is to be one.
+    /// The alphabet of a keyed checksum to be appended to what is written, if there is to be one: 6 base62 or 8 hex
+    /// characters, for which the text needs room.
     pub keyed_check: Option<Alphabet>,
 }
 
@@ -121,6 +125,9 @@ pub struct Families {
 }
 
 impl Families {
+    /// The greatest length of a text that any family is given to read, in bytes; a family may have a lower one.
+    pub const MAX_LEN: usize = 16 * 1024;
+
     /// Mints with `family`, and accepts its tokens.
     pub fn minting(family: impl Family) -> Self {
         Self { families: vec![Arc::new(family)] }
@@ -160,6 +167,15 @@ impl Families {
     /// [`ParseError::NotOurs`] if no family does; else what the family found wrong.
     pub fn parse<'t>(&self, text: &'t str) -> Result<Presented<'t>, ParseError> {
         let mut refused = ParseError::NotOurs;
+        if text.len() > Self::MAX_LEN {
+            let is_ours =
+                self.families.iter().flat_map(|family| family.heads()).any(|head| text.starts_with(&head.text));
+            return Err(if is_ours {
+                Malformed::TooLong { found: text.len(), limit: Self::MAX_LEN }.into()
+            } else {
+                refused
+            });
+        }
         for family in &self.families {
             match family.parse(text) {
                 Err(ParseError::NotOurs) => {}

@@ -14,7 +14,7 @@ impl TokenFormat {
         let after_prefix = text.strip_prefix(&*self.prefix).and_then(|rest| rest.strip_prefix('_'));
         let rest = after_prefix.ok_or(ParseError::NotOurs)?;
         if text.len() > Self::MAX_LEN {
-            return Err(Malformed::TooLong { found: text.len() }.into());
+            return Err(Malformed::TooLong { found: text.len(), limit: Self::MAX_LEN }.into());
         }
         if !text.is_ascii() {
             return Err(Malformed::Character.into());
@@ -35,7 +35,7 @@ impl TokenFormat {
                 if !alphabet.contains_all(printed.as_bytes()) {
                     return Err(Malformed::Character.into());
                 }
-                Some(Selector::printed(printed).map_err(|_| Malformed::Character)?)
+                Some(Selector::of(printed.as_bytes()).map_err(|_| Malformed::Shape)?)
             }
             None => None,
         };
@@ -46,7 +46,7 @@ impl TokenFormat {
         }
         let tag = self.parse_check(covered, secret, check.as_bytes())?;
         let public_len = if selector.is_some() { secret_at - 1 } else { secret_at + self.hint };
-        Ok(Presented::new(text, public_len, selector).in_environment(environment).routed(routing).tagged(tag))
+        Ok(Presented { text, public_len, selector, environment, routing, tag })
     }
 
     /// Reads what stands between the prefix and the fixed widths: `environment_` and `routing_`, each if the format has
@@ -110,10 +110,12 @@ impl ParseError {
 #[non_exhaustive]
 pub enum Malformed {
     /// Longer than any token.
-    #[error("token too long: found {found} bytes, expected at most {}", TokenFormat::MAX_LEN)]
+    #[error("token too long: found {found} bytes, expected at most {limit}")]
     TooLong {
         /// The length in bytes.
         found: usize,
+        /// The greatest length that is read.
+        limit: usize,
     },
     /// Too short, too many segments, or no separator where one belongs.
     #[error("token is not of the format's shape")]

@@ -9,6 +9,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 /// Where the format prints one, it is that segment; else it is `~` and a keyed hash of the token's text, so that the
 /// column tells nothing of the secret. Selectors are unique over the current, retiring and spent ones of all records.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(align(8))]
 pub struct Selector {
     // INVARIANT: the bytes behind the text are zero, so that the derived comparisons are those of the text.
     bytes: [u8; Selector::MAX_LEN],
@@ -48,7 +49,8 @@ impl Selector {
         std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
     }
 
-    fn of(text: &[u8]) -> Result<Self, InvalidSelector> {
+    /// For text of letters and digits alone, which the caller has seen to.
+    pub(super) fn of(text: &[u8]) -> Result<Self, InvalidSelector> {
         if text.is_empty() || text.len() > Self::MAX_LEN {
             return Err(InvalidSelector);
         }
