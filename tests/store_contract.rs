@@ -246,7 +246,8 @@ async fn every_field_of_a_filter_filters() {
             let page = store.list(&ListQuery::new(filter.clone()), at(DAY)).await.unwrap();
             let mut found: Vec<_> = page.tokens.iter().map(|stored| stored.record.id()).collect();
             let mut expected: Vec<_> = expected.iter().map(|record| record.id()).collect();
-            (found.sort(), expected.sort());
+            found.sort();
+            expected.sort();
             assert_eq!(found, expected, "{filter:?}");
         }
     }

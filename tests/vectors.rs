@@ -16,7 +16,7 @@ use counterfoil::{
     check::selectors,
     entropy::{Entropy, NoEntropy},
     record::{MarkRow, SlotRow},
-    token::ParseError,
+    token::{Malformed, ParseError},
     verify,
 };
 use regex::{Captures, Regex};
@@ -103,6 +103,9 @@ fn refused(vector: &Vector) -> Result<(), String> {
     }
     same("not ours", error.is_not_ours(), vector.need("refused") == "not ours")?;
     match (Families::minting(format.clone()).parse(text), &keyring) {
+        // Beyond their own cap, families do not look at the text, and say theirs.
+        (Err(ParseError::Malformed(Malformed::TooLong { limit: Families::MAX_LEN, .. })), _)
+            if text.len() > Families::MAX_LEN => {}
         (Err(by_families), _) => same("reason of the families", &by_families, &error)?,
         (Ok(presented), Some(keyring)) => {
             let checked = check(presented, None, keyring).map_err(|error| error.to_string())?;

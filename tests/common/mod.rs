@@ -20,43 +20,43 @@ use counterfoil::{
 };
 use counterfoil_sqlx::SqliteStore;
 
-pub const K1: &str = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=";
-pub const K2: &str = "k2:BpcAXdbP3VgqH2lQ2nN9ueEVpv8PPIWFHTgA0RkKVKk=";
+pub(crate) const K1: &str = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=";
+pub(crate) const K2: &str = "k2:BpcAXdbP3VgqH2lQ2nN9ueEVpv8PPIWFHTgA0RkKVKk=";
 
 /// 2026-01-01T00:00:00Z.
-pub const START: i64 = 1_767_225_600_000;
-pub const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const START: i64 = 1_767_225_600_000;
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
-pub fn keyring(text: &str) -> Keyring {
+pub(crate) fn keyring(text: &str) -> Keyring {
     text.parse().unwrap()
 }
 
-pub fn minting_k1() -> Keyring {
+pub(crate) fn minting_k1() -> Keyring {
     keyring(&format!("{K1}:mint"))
 }
 
-pub fn minting_k2() -> Keyring {
+pub(crate) fn minting_k2() -> Keyring {
     keyring(&format!("{K1},{K2}:mint"))
 }
 
-pub fn at(after_start: Duration) -> Timestamp {
+pub(crate) fn at(after_start: Duration) -> Timestamp {
     Timestamp::from_unix_millis(START).unwrap().checked_add(after_start).unwrap()
 }
 
-pub fn owner(subject: &str) -> Owner {
+pub(crate) fn owner(subject: &str) -> Owner {
     Owner::new(subject).unwrap()
 }
 
-pub fn grant() -> Grant {
+pub(crate) fn grant() -> Grant {
     Grant::new(owner("user-42"), Lifetime::days(90)).scopes("parts:read parts:write".parse().unwrap())
 }
 
-pub fn format() -> TokenFormat {
+pub(crate) fn format() -> TokenFormat {
     TokenFormat::builder("acme").build().unwrap()
 }
 
 /// One of each kind of store.
-pub async fn stores() -> [(&'static str, SharedStore); 2] {
+pub(crate) async fn stores() -> [(&'static str, SharedStore); 2] {
     [
         ("memory", SharedStore::new(MemoryStore::new())),
         ("sqlite", SharedStore::new(SqliteStore::in_memory().await.unwrap())),
@@ -64,16 +64,16 @@ pub async fn stores() -> [(&'static str, SharedStore); 2] {
 }
 
 /// A registry with hands to hold it by.
-pub struct Rig {
-    pub registry: Registry,
-    pub store: SharedStore,
-    pub clock: FixedClock,
-    pub events: Events,
-    pub kind: &'static str,
+pub(crate) struct Rig {
+    pub(crate) registry: Registry,
+    pub(crate) store: SharedStore,
+    pub(crate) clock: FixedClock,
+    pub(crate) events: Events,
+    pub(crate) kind: &'static str,
 }
 
 impl Rig {
-    pub fn with(
+    pub(crate) fn with(
         kind: &'static str,
         store: SharedStore,
         keyring: Keyring,
@@ -85,30 +85,30 @@ impl Rig {
         Self { registry: set_up(builder).build().unwrap(), store, clock, events, kind }
     }
 
-    pub fn wait(&self, after_start: Duration) {
+    pub(crate) fn wait(&self, after_start: Duration) {
         self.clock.set(at(after_start));
     }
 
     /// The outcome of a verification as one word: `ok`, or the code or kind of the failure.
-    pub async fn outcome(&self, text: &str) -> String {
+    pub(crate) async fn outcome(&self, text: &str) -> String {
         outcome_of(&self.registry, text).await
     }
 
-    pub async fn record(&self, id: TokenId) -> Arc<Record> {
+    pub(crate) async fn record(&self, id: TokenId) -> Arc<Record> {
         self.registry.get(id).await.unwrap().unwrap().record
     }
 }
 
 /// A plain registry over each kind of store.
-pub async fn rigs() -> Vec<Rig> {
+pub(crate) async fn rigs() -> Vec<Rig> {
     rigs_with(|builder| builder).await
 }
 
-pub async fn rigs_with(set_up: impl Fn(RegistryBuilder) -> RegistryBuilder) -> Vec<Rig> {
+pub(crate) async fn rigs_with(set_up: impl Fn(RegistryBuilder) -> RegistryBuilder) -> Vec<Rig> {
     stores().await.into_iter().map(|(kind, store)| Rig::with(kind, store, minting_k1(), &set_up)).collect()
 }
 
-pub async fn outcome_of(registry: &Registry, text: &str) -> String {
+pub(crate) async fn outcome_of(registry: &Registry, text: &str) -> String {
     use counterfoil::{CheckError, policy::Objection, registry::VerifyError, token::ParseError};
     match registry.verify(text).await {
         Ok(_) => "ok".into(),
@@ -127,7 +127,7 @@ pub async fn outcome_of(registry: &Registry, text: &str) -> String {
 
 /// A sink that remembers.
 #[derive(Debug, Clone, Default)]
-pub struct Events(Arc<Mutex<Vec<Event>>>);
+pub(crate) struct Events(Arc<Mutex<Vec<Event>>>);
 
 impl EventSink for Events {
     fn emit(&self, event: &Event) {
@@ -137,11 +137,11 @@ impl EventSink for Events {
 
 impl Events {
     /// The names of what has happened since this was asked last.
-    pub fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         self.take_whole().iter().map(|event| event.kind.as_str().into()).collect()
     }
 
-    pub fn take_whole(&self) -> Vec<Event> {
+    pub(crate) fn take_whole(&self) -> Vec<Event> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }
