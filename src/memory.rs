@@ -1,5 +1,7 @@
 //! Records in memory: for tests, for small hosts, and as the contract in its shortest form.
 
+mod reservations;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap, HashSet},
@@ -7,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use self::reservations::Reservations;
 use crate::{
     digest::KeyId,
     record::{Record, Revision, Status, Usage, Use},
@@ -19,7 +22,7 @@ use crate::{
     token::{Selector, TokenId},
 };
 
-/// A [`TokenStore`] in memory: everything is gone with the process.
+/// A [`TokenStore`] and [`IdempotencyStore`](crate::store::IdempotencyStore) in memory: everything is gone with the process.
 ///
 /// Clones share the records.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +34,7 @@ struct Tables {
     selectors: HashMap<Selector, TokenId>,
     usage: HashMap<TokenId, Usage>,
     warnings: HashSet<(TokenId, Timestamp, Duration)>,
+    reservations: Reservations,
 }
 
 impl MemoryStore {

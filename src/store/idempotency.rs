@@ -5,6 +5,7 @@ use std::{fmt, future::Future};
 use super::StoreError;
 use crate::{
     subject::Owner,
+    text::bounded_text,
     time::Timestamp,
     token::{Selector, TokenId},
 };
@@ -55,15 +56,25 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
     fn forget(&self, before: Timestamp, max_rows: u32) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
+bounded_text! {
+    /// The host's name of an operation, so that one key may serve several.
+    Route, "route", 128
+}
+
+bounded_text! {
+    /// A client's own name for one request.
+    IdempotencyKey, "idempotency key", 255
+}
+
 /// What a request with an idempotency key has set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     /// For whom.
     pub owner: Owner,
     /// For which operation.
-    pub route: String,
+    pub route: Route,
     /// The client's key.
-    pub key: String,
+    pub key: IdempotencyKey,
     /// A hash of the request: another request under the same key is refused.
     pub fingerprint: [u8; 32],
     /// The id that the token has or will have.
