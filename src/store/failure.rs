@@ -6,6 +6,8 @@ use crate::record::CorruptRecord;
 
 /// A store's failure: what kind, and the cause beneath it.
 ///
+/// Its text says the kind alone; log its [`source`](Error::source) too, which is the driver's own error.
+///
 /// It is never a refusal of a token: whoever sees one answers "try again", not "unauthorized".
 #[derive(Debug)]
 pub struct StoreError {

@@ -1,1 +1,42 @@
+//! Keeps the records of [`counterfoil`]'s personal access tokens in SQLite: in a file of their own, or beside the
+//! host's own tables, through the host's own [`sqlx`] pool.
+//!
+#![cfg_attr(feature = "sqlite", doc = "```")]
+#![cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("tokens.db");
+//! # let keyring: counterfoil::Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse()?;
+//! # let now = counterfoil::Timestamp::from_unix_millis(1_767_225_600_000)?;
+//! use counterfoil::{Grant, Lifetime, Owner, TokenFormat, TokenStore};
+//! use counterfoil_sqlx::SqliteStore;
+//!
+//! let store = SqliteStore::open(path).await?;
+//!
+//! let format = TokenFormat::builder("acme").build()?;
+//! let minted = Grant::new(Owner::new("user-42")?, Lifetime::days(90)).mint(&format, &keyring, now)?;
+//! store.insert(&minted.record, Some(50), now).await?;
+//!
+//! let selector = minted.record.slots().current.selector;
+//! let found = store.find(&[selector]).await?.expect("it was stored");
+//! assert_eq!(found.id(), minted.record.id());
+//! # store.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! - `sqlite`, on by default: `SqliteStore`, with SQLite built in.
+//!
+//! Neither `sqlx/time` nor `sqlx/chrono` is turned on, so the types in the host's own queries stay what they are.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
 
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+#[cfg(feature = "sqlite")]
+#[doc(inline)]
+pub use sqlite::SqliteStore;

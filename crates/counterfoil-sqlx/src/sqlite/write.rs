@@ -1,0 +1,171 @@
+//! Adding a record and replacing it.
+
+use std::collections::BTreeSet;
+
+use counterfoil::{
+    Record, Row, Timestamp, TokenId,
+    record::{CorruptRecord, Revision, SlotRow},
+    store::{StoreError, StoreErrorKind},
+};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction, sqlite::SqliteRow};
+
+use super::{
+    fault::{fault, other},
+    rows::{bind_row, value},
+};
+
+/// The lock on every owner at once: SQLite has one writer. Taken before the first read, since a transaction that reads
+/// first and finds the file changed when it comes to write fails, however long it waits.
+pub(super) async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)
+}
+
+pub(super) async fn commit(transaction: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
+    transaction.commit().await.map_err(fault)
+}
+
+const INSERT: &str = "INSERT INTO counterfoil_token (id, version, digest_version, expires_at, \
+     revoked_at, revoked_detail, suspended_at, suspended_detail, blocked_at, blocked_detail, \
+     selector, digest, key_id, retiring_selector, retiring_digest, retiring_key_id, \
+     spent_selector, spent_digest, spent_key_id, retiring_until, body, tenant, owner, created_at) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
+     ?22, ?23, ?24)";
+
+const UPDATE: &str = "UPDATE counterfoil_token SET version = ?2, digest_version = ?3, expires_at = ?4, \
+     revoked_at = ?5, revoked_detail = ?6, suspended_at = ?7, suspended_detail = ?8, \
+     blocked_at = ?9, blocked_detail = ?10, selector = ?11, digest = ?12, key_id = ?13, \
+     retiring_selector = ?14, retiring_digest = ?15, retiring_key_id = ?16, \
+     spent_selector = ?17, spent_digest = ?18, spent_key_id = ?19, retiring_until = ?20, body = ?21 \
+     WHERE id = ?1";
+
+pub(super) async fn insert(
+    writer: &SqlitePool,
+    record: &Record,
+    limit: Option<u32>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = record.to_row();
+    let mut transaction = begin(writer).await?;
+    sqlx::query("INSERT OR IGNORE INTO counterfoil_owner (tenant, owner) VALUES (?1, ?2)")
+        .bind(row.tenant.as_str())
+        .bind(row.owner.as_str())
+        .execute(&mut *transaction)
+        .await
+        .map_err(fault)?;
+    bind_row(sqlx::query(INSERT), &row).execute(&mut *transaction).await.map_err(fault)?;
+    for selector in selectors_of(&row) {
+        add_selector(&mut transaction, row.id, selector).await?;
+    }
+    check_limit(&mut transaction, &row, limit, now).await?;
+    commit(transaction).await
+}
+
+pub(super) async fn update(
+    writer: &SqlitePool,
+    record: &Record,
+    expected: Revision,
+    limit: Option<u32>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = record.to_row();
+    let mut transaction = begin(writer).await?;
+    let earlier = sqlx::query(
+        "SELECT t.version, t.digest_version, t.tenant, t.owner, \
+         (SELECT group_concat(s.selector, ' ') FROM counterfoil_selector AS s WHERE s.token_id = t.id) \
+         FROM counterfoil_token AS t WHERE t.id = ?1",
+    )
+    .bind(row.id.as_bytes().as_slice())
+    .fetch_optional(&mut *transaction)
+    .await
+    .map_err(fault)?
+    .ok_or(StoreErrorKind::NotFound)?;
+    let earlier = Earlier::of(&earlier, row.id)?;
+    if (earlier.version, earlier.digest_version) != (column(expected.version), column(expected.digest_version)) {
+        return Err(StoreErrorKind::LostRace.into());
+    }
+    if (earlier.tenant, earlier.owner) != (&row.tenant, &row.owner) {
+        return Err(other("the owner and tenant of a record never change"));
+    }
+
+    bind_row(sqlx::query(UPDATE), &row).execute(&mut *transaction).await.map_err(fault)?;
+    let selectors = selectors_of(&row);
+    for selector in earlier.selectors.difference(&selectors) {
+        sqlx::query("DELETE FROM counterfoil_selector WHERE selector = ?1")
+            .bind(*selector)
+            .execute(&mut *transaction)
+            .await
+            .map_err(fault)?;
+    }
+    for selector in selectors.difference(&earlier.selectors) {
+        add_selector(&mut transaction, row.id, selector).await?;
+    }
+    check_limit(&mut transaction, &row, limit, now).await?;
+    commit(transaction).await
+}
+
+/// What a replacement is held against.
+struct Earlier<'r> {
+    version: i64,
+    digest_version: i64,
+    tenant: &'r str,
+    owner: &'r str,
+    selectors: BTreeSet<&'r str>,
+}
+
+impl<'r> Earlier<'r> {
+    fn of(row: &'r SqliteRow, id: TokenId) -> Result<Self, CorruptRecord> {
+        let corrupt = |column| CorruptRecord { id, column };
+        Ok(Self {
+            version: value(row, 0).ok_or(corrupt("version"))?,
+            digest_version: value(row, 1).ok_or(corrupt("digest_version"))?,
+            tenant: value(row, 2).ok_or(corrupt("owner"))?,
+            owner: value(row, 3).ok_or(corrupt("owner"))?,
+            selectors: value(row, 4).unwrap_or("").split_ascii_whitespace().collect(),
+        })
+    }
+}
+
+/// A count as its column holds it: as [`Record::to_row`] writes it.
+fn column(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn selectors_of(row: &Row) -> BTreeSet<&str> {
+    let slots: [Option<&SlotRow>; 3] = [Some(&row.current), row.retiring.as_ref(), row.spent.as_ref()];
+    slots.into_iter().flatten().map(|slot| slot.selector.as_str()).collect()
+}
+
+async fn add_selector(connection: &mut SqliteConnection, id: TokenId, selector: &str) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO counterfoil_selector (selector, token_id) VALUES (?1, ?2)")
+        .bind(selector)
+        .bind(id.as_bytes().as_slice())
+        .execute(connection)
+        .await
+        .map_err(fault)?;
+    Ok(())
+}
+
+/// Counts the owner's other tokens that are active at `now`. It comes last, so that a duplicate is told as one even
+/// where the limit is reached; the transaction takes back what was written.
+async fn check_limit(
+    connection: &mut SqliteConnection,
+    row: &Row,
+    limit: Option<u32>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(limit) = limit else { return Ok(()) };
+    let others: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT 1 FROM counterfoil_token WHERE tenant = ?1 AND owner = ?2 AND id <> ?3 \
+         AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?4) \
+         AND suspended_at IS NULL AND blocked_at IS NULL LIMIT ?5)",
+    )
+    .bind(row.tenant.as_str())
+    .bind(row.owner.as_str())
+    .bind(row.id.as_bytes().as_slice())
+    .bind(now.unix_millis())
+    .bind(limit)
+    .fetch_one(connection)
+    .await
+    .map_err(fault)?;
+    if others >= i64::from(limit) { Err(StoreErrorKind::LimitReached { limit }.into()) } else { Ok(()) }
+}

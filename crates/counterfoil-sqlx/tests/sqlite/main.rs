@@ -1,0 +1,14 @@
+//! `SqliteStore` against the contracts of `TokenStore` and `IdempotencyStore`, on real files.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod damage;
+mod find;
+mod idempotency;
+mod insert;
+mod list;
+mod opening;
+mod races;
+mod revoke;
+mod support;
+mod update;
+mod upkeep;

@@ -1,0 +1,259 @@
+//! Files, the host's pools, and what is set on the connections.
+
+use std::{path::Path, time::Duration};
+
+use counterfoil::{TokenStore, store::StoreErrorKind};
+use counterfoil_sqlx::{
+    SqliteStore,
+    sqlite::{MIGRATIONS, SqliteOptions},
+};
+use sqlx::{
+    SqlSafeStr as _, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
+};
+
+use crate::support::*;
+
+async fn pool(path: &Path) -> SqlitePool {
+    let options =
+        SqliteConnectOptions::new().filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+    SqlitePoolOptions::new().connect_with(options).await.unwrap()
+}
+
+fn migrator(migrations: &[(i64, &'static str)]) -> Migrator {
+    let migrations = migrations.iter().map(|(version, sql)| {
+        Migration::new(*version, "host".into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_reopening() {
+    let store = Fixture::new().await;
+    let there = store.insert(record(&owner("ann"))).await;
+    store.store.record_uses(&[used(there.id(), at(1))]).await.unwrap();
+    store.store.close().await;
+    assert_eq!(kind(store.store.get(there.id()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.store.insert(&record(&owner("ann")), None, now()).await), StoreErrorKind::Unavailable);
+    assert!(!store.directory.path().join("tokens.db-wal").exists(), "the log is written back");
+
+    for _ in 0..2 {
+        let again = SqliteStore::open(store.path()).await.unwrap();
+        let stored = again.get(there.id()).await.unwrap().unwrap();
+        assert_eq!(stored.record.to_row(), there.to_row());
+        assert_eq!(stored.usage.unwrap().at, at(1));
+        assert_eq!(again.find(&[selector(&there)]).await.unwrap().unwrap().id(), there.id());
+        again.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_path_is_a_path() {
+    let store = Fixture::new().await;
+    let directory = store.directory.path();
+    for name in [":memory:", "file:x?mode=memory"] {
+        let opened = SqliteStore::open(directory.join(name)).await.unwrap();
+        opened.insert(&record(&owner("ann")), None, now()).await.unwrap();
+        opened.close().await;
+        assert!(directory.join(name).is_file(), "{name}");
+    }
+    for path in [directory.join("no/such/tokens.db"), directory.to_owned(), "".into()] {
+        assert_eq!(kind(SqliteStore::open(&path).await), StoreErrorKind::Unavailable, "{}", path.display());
+    }
+    let text = directory.join("notes.txt");
+    std::fs::write(&text, "not a database, and long enough to be looked at as one. ".repeat(40)).unwrap();
+    assert_eq!(kind(SqliteStore::open(&text).await), StoreErrorKind::Other);
+}
+
+#[tokio::test]
+async fn a_store_in_memory_keeps_and_shares_its_rows() {
+    let store = SqliteStore::in_memory().await.unwrap();
+    let there = record(&owner("ann"));
+    store.clone().insert(&there, Some(1), now()).await.unwrap();
+    // A call that reads and one that writes at once share one connection.
+    let newcomer = record(&owner("ann"));
+    let selectors = [selector(&there)];
+    let (found, refused) = tokio::join!(store.find(&selectors), store.insert(&newcomer, Some(1), now()));
+    assert_eq!(found.unwrap().unwrap().id(), there.id());
+    assert_eq!(kind(refused), StoreErrorKind::LimitReached { limit: 1 });
+    assert!(SqliteStore::in_memory().await.unwrap().get(there.id()).await.unwrap().is_none(), "each has its own");
+}
+
+#[tokio::test]
+async fn many_open_one_new_file_at_once() {
+    for _ in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tokens.db");
+        let mut opening = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            opening.spawn(SqliteStore::open(path.clone()));
+        }
+        for opened in opening.join_all().await {
+            let opened = opened.unwrap_or_else(|error| panic!("{error:?}"));
+            opened.insert(&record(&owner("ann")), None, now()).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_s_pool_is_shared_with_its_tables_and_its_migrator() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = [(1, "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")];
+    for host_first in [true, false] {
+        let pool = pool(&directory.path().join(format!("{host_first}.db"))).await;
+        if host_first {
+            migrator(&host).run(&pool).await.unwrap();
+        }
+        let store = SqliteStore::from_pool(pool.clone()).await.unwrap();
+        migrator(&host).run(&pool).await.unwrap();
+        let again = SqliteStore::from_pool(pool.clone()).await.unwrap();
+        migrator(&host).run(&pool).await.unwrap();
+
+        sqlx::query("INSERT INTO note (text) VALUES ('mine')").execute(&pool).await.unwrap();
+        let there = record(&owner("ann"));
+        store.insert(&there, Some(5), now()).await.unwrap();
+        assert!(again.get(there.id()).await.unwrap().is_some());
+        let versions: Vec<i64> = sqlx::query_scalar("SELECT version FROM _counterfoil_migrations ORDER BY version")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+        assert_eq!(versions, MIGRATIONS.iter().map(|(version, _)| *version).collect::<Vec<_>>());
+        let hosts: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(&pool).await.unwrap();
+        assert_eq!(hosts, 1);
+        pool.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_host_s_own_migrator_may_make_the_tables() {
+    let directory = tempfile::tempdir().unwrap();
+    let pool = pool(&directory.path().join("host.db")).await;
+    let error = SqliteStore::from_migrated_pool(pool.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), &StoreErrorKind::Other);
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("run the migrations first"));
+
+    let mut all = vec![(20_260_101, "CREATE TABLE note (id INTEGER PRIMARY KEY)")];
+    all.extend(MIGRATIONS.iter().map(|(version, sql)| (20_260_200 + version, *sql)));
+    migrator(&all).run(&pool).await.unwrap();
+    let store = SqliteStore::from_migrated_pool(pool.clone()).await.unwrap();
+    let there = record(&owner("ann"));
+    store.insert(&there, None, now()).await.unwrap();
+    assert!(store.get(there.id()).await.unwrap().is_some());
+    let own_table: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_counterfoil_migrations'")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    assert_eq!(own_table, 0, "nothing is run");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_newer_or_older_schema_is_refused() {
+    let known = MIGRATIONS.last().unwrap().0;
+    let newer = StoreErrorKind::NewerSchema { found: known + 1, known };
+    let steps = [
+        "INSERT INTO _counterfoil_migrations (version, description, success, checksum, execution_time) \
+         SELECT max(version) + 1, 'next', TRUE, x'00', 1 FROM _counterfoil_migrations",
+        "UPDATE counterfoil_schema SET version = version + 1",
+    ];
+    for step in steps {
+        let store = Fixture::new().await;
+        sqlx::query(step).execute(&store.raw().await).await.unwrap();
+        store.store.close().await;
+        assert_eq!(kind(SqliteStore::open(store.path()).await), newer, "{step}");
+        let pool = pool(&store.path()).await;
+        assert_eq!(kind(SqliteStore::from_pool(pool.clone()).await), newer, "{step}");
+        assert_eq!(kind(SqliteStore::from_migrated_pool(pool).await), newer, "{step}");
+    }
+    let store = Fixture::new().await;
+    sqlx::query("UPDATE counterfoil_schema SET version = version - 1").execute(&store.raw().await).await.unwrap();
+    assert_eq!(kind(SqliteStore::from_migrated_pool(pool(&store.path()).await).await), StoreErrorKind::Other);
+}
+
+#[tokio::test]
+async fn a_pool_without_foreign_keys_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteConnectOptions::new().filename(directory.path().join("host.db")).create_if_missing(true);
+    let pool = SqlitePool::connect_with(options.foreign_keys(false)).await.unwrap();
+    for refused in [SqliteStore::from_pool(pool.clone()).await, SqliteStore::from_migrated_pool(pool.clone()).await] {
+        let error = refused.unwrap_err();
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("foreign keys"));
+    }
+}
+
+#[tokio::test]
+async fn on_a_read_only_file_reads_work_and_writes_say_why_not() {
+    let store = Fixture::new().await;
+    let there = store.insert(record(&owner("ann"))).await;
+    store.store.close().await;
+
+    let options = SqliteConnectOptions::new().filename(store.path()).read_only(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let opened =
+        [SqliteStore::from_pool(pool.clone()).await.unwrap(), SqliteStore::from_migrated_pool(pool).await.unwrap()];
+    for read_only in opened {
+        assert_eq!(read_only.find(&[selector(&there)]).await.unwrap().unwrap().id(), there.id());
+        assert!(read_only.get(there.id()).await.unwrap().is_some());
+        let target = counterfoil::store::RevokeTarget::Token(there.id());
+        let changed = next(&there, |_| {});
+        let writes = [
+            read_only.insert(&record(&owner("ann")), Some(5), now()).await.map(drop),
+            read_only.update(&changed, there.revision(), None, now()).await.map(drop),
+            read_only.revoke(&target, &mark(now()), now()).await.map(drop),
+            read_only.record_uses(&[used(there.id(), now())]).await.map(drop),
+            read_only.purge(now(), None, 1).await.map(drop),
+            read_only.claim_warning(there.id(), now(), Duration::ZERO).await.map(drop),
+        ];
+        for (number, write) in writes.into_iter().enumerate() {
+            assert_eq!(kind(write), StoreErrorKind::ReadOnly, "write {number}");
+        }
+    }
+
+    // A schema that is not there cannot be made.
+    let empty = store.directory.path().join("empty.db");
+    pool_of_empty(&empty).await;
+    let options = SqliteConnectOptions::new().filename(&empty).read_only(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    assert_eq!(kind(SqliteStore::from_pool(pool).await), StoreErrorKind::ReadOnly);
+}
+
+async fn pool_of_empty(path: &Path) {
+    let pool = pool(path).await;
+    sqlx::raw_sql("CREATE TABLE note (id INTEGER PRIMARY KEY)").execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+#[tokio::test]
+async fn a_locked_file_is_unavailable() {
+    let store = Fixture::new().await;
+    let raw = store.raw().await;
+    let impatient =
+        SqliteStore::open_with(store.path(), SqliteOptions::default().busy_timeout(Duration::ZERO)).await.unwrap();
+    let there = store.insert(record(&owner("ann"))).await;
+    let lock = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    assert_eq!(kind(impatient.insert(&record(&owner("ann")), None, now()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(impatient.claim_warning(there.id(), now(), Duration::ZERO).await), StoreErrorKind::Unavailable);
+    assert!(impatient.get(there.id()).await.unwrap().is_some(), "readers wait for no writer");
+    drop(lock);
+}
+
+/// Setting up the log needs the file alone, and SQLite itself does not wait for that.
+#[tokio::test]
+async fn opening_waits_for_whoever_is_busy_with_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tokens.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let other = SqlitePool::connect_with(options).await.unwrap();
+    let mut busy = other.begin().await.unwrap();
+    sqlx::raw_sql("CREATE TABLE note (id INTEGER PRIMARY KEY)").execute(&mut *busy).await.unwrap();
+
+    let impatient = SqliteOptions::default().busy_timeout(Duration::ZERO);
+    assert_eq!(kind(SqliteStore::open_with(&path, impatient).await), StoreErrorKind::Unavailable);
+    let opening = tokio::spawn(SqliteStore::open(path));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!opening.is_finished());
+    busy.commit().await.unwrap();
+    opening.await.unwrap().unwrap();
+}

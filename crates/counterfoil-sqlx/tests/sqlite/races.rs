@@ -1,0 +1,114 @@
+//! Many at once.
+
+use counterfoil::{
+    Record, TokenStore,
+    store::{RevokeTarget, StoreErrorKind},
+};
+use counterfoil_sqlx::SqliteStore;
+use tokio::task::JoinSet;
+
+use crate::support::*;
+
+/// Two stores on one file are two nodes.
+async fn nodes(store: &Fixture) -> [SqliteStore; 2] {
+    [store.store.clone(), SqliteStore::open(store.path()).await.unwrap()]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_more_are_added_than_the_limit_leaves_room_for() {
+    let store = Fixture::new().await;
+    let nodes = nodes(&store).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..30 {
+        let (node, newcomer) = (nodes[number % 2].clone(), record(&owner("ann")));
+        tasks.spawn(async move { node.insert(&newcomer, Some(10), now()).await });
+    }
+    let outcomes = tasks.join_all().await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 10);
+    for refused in outcomes.into_iter().filter(Result::is_err) {
+        assert_eq!(kind(refused), StoreErrorKind::LimitReached { limit: 10 });
+    }
+    nodes[1].close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_updates_of_one_revision_one_wins() {
+    let store = Fixture::new().await;
+    let nodes = nodes(&store).await;
+    let there = store.insert(record(&owner("ann"))).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..20 {
+        let changed = next(&there, |row| row.expires_at = Some(at(number).unix_millis()));
+        let (node, expected) = (nodes[number as usize % 2].clone(), there.revision());
+        tasks.spawn(async move { node.update(&changed, expected, None, now()).await });
+    }
+    let outcomes = tasks.join_all().await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    for lost in outcomes.into_iter().filter(Result::is_err) {
+        assert_eq!(kind(lost), StoreErrorKind::LostRace);
+    }
+    nodes[1].close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_update_never_undoes_a_revocation() {
+    let store = Fixture::new().await;
+    let nodes = nodes(&store).await;
+    for round in 0..20 {
+        let there = store.insert(record(&owner("ann"))).await;
+        let changed = next(&there, |row| row.expires_at = Some(at(round).unix_millis()));
+        let (updating, expected) = (nodes[0].clone(), there.revision());
+        let update = tokio::spawn(async move { updating.update(&changed, expected, None, now()).await });
+        let (revoking, id) = (nodes[1].clone(), there.id());
+        let revoke = tokio::spawn(async move { revoking.revoke(&RevokeTarget::Token(id), &mark(now()), now()).await });
+        let (update, revoke) = (update.await.unwrap(), revoke.await.unwrap().unwrap());
+        assert_eq!(revoke.revoked, [id]);
+        let stored = store.stored(id).await;
+        assert!(stored.revoked.is_some());
+        match update {
+            Ok(()) => assert_eq!(stored.version, 3),
+            Err(error) => assert_eq!((error.kind(), stored.version), (&StoreErrorKind::LostRace, 2)),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_read_that_starts_after_a_write_sees_it() {
+    let store = Fixture::new().await;
+    let nodes = nodes(&store).await;
+    for _ in 0..50 {
+        let there = store.insert(record(&owner("ann"))).await;
+        for node in &nodes {
+            assert!(node.find(&[selector(&there)]).await.unwrap().is_some());
+        }
+        store.store.revoke(&RevokeTarget::Token(there.id()), &mark(now()), now()).await.unwrap();
+        for node in &nodes {
+            assert!(node.find(&[selector(&there)]).await.unwrap().unwrap().revoked().is_some());
+        }
+    }
+    nodes[1].close().await;
+}
+
+/// A client that goes away drops the future at any of its waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_call_leaves_all_or_nothing_and_the_store_in_order() {
+    let store = Fixture::new().await;
+    let mut newcomers: Vec<Record> = Vec::new();
+    for micros in (0..60).map(|step| step * 25) {
+        let newcomer = record(&owner("ann"));
+        let insert = store.store.insert(&newcomer, Some(1000), now());
+        let _ = tokio::time::timeout(std::time::Duration::from_micros(micros), insert).await;
+        newcomers.push(newcomer);
+    }
+    // The next call waits for no transaction that nobody ends.
+    let last = store.insert(record(&owner("ann"))).await;
+    assert_eq!(store.finds(selector(&last).as_str()).await, Some(last.id()));
+    let mut whole = 0;
+    for newcomer in newcomers {
+        let by_id = store.store.get(newcomer.id()).await.unwrap().is_some();
+        let by_selector = store.finds(selector(&newcomer).as_str()).await.is_some();
+        assert_eq!(by_id, by_selector);
+        whole += usize::from(by_id);
+    }
+    assert!(whole < 60, "no call was dropped in time");
+}
