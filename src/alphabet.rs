@@ -26,9 +26,13 @@ impl Alphabet {
         }
     }
 
-    /// Whether all of `bytes` are; every byte is looked at, which compiles to fewer steps than leaving early.
+    /// Whether all of `bytes` are. Every byte is looked at: that takes fewer steps than leaving early.
+    #[inline(always)]
     pub(crate) fn contains_all(self, bytes: &[u8]) -> bool {
-        bytes.iter().fold(0, |others, byte| others | u8::from(!self.contains(*byte))) == 0
+        match self {
+            Self::Base62 => all(bytes, |byte| Self::Base62.contains(byte)),
+            Self::Hex => all(bytes, |byte| Self::Hex.contains(byte)),
+        }
     }
 
     /// How many bits of randomness `length` characters hold, rounded down.
@@ -86,16 +90,19 @@ impl Alphabet {
 
     /// Appends 32 bits in fixed width, most significant character first, padded with `0`.
     pub(crate) fn encode_check(self, check: u32, out: &mut String) {
-        let (digits, width) = self.check_digits(check);
-        for digit in &digits[..width] {
-            out.push(char::from(*digit));
+        match self {
+            Self::Base62 => out.extend(Self::Base62.digits::<6>(check).map(char::from)),
+            Self::Hex => out.extend(Self::Hex.digits::<8>(check).map(char::from)),
         }
     }
 
     /// Whether `text` is exactly how `check` is written; for values that are no secret.
+    #[inline(always)]
     pub(crate) fn check_is(self, check: u32, text: &[u8]) -> bool {
-        let (digits, width) = self.check_digits(check);
-        text == &digits[..width]
+        match self {
+            Self::Base62 => text == Self::Base62.digits::<6>(check),
+            Self::Hex => text == Self::Hex.digits::<8>(check),
+        }
     }
 
     /// The 32 bits that `text` writes, if it has the width, the alphabet, and a value that fits.
@@ -119,19 +126,11 @@ impl Alphabet {
         Some(value)
     }
 
-    fn check_digits(self, check: u32) -> ([u8; 8], usize) {
-        // Written out for each alphabet, so that each radix is a constant to divide by.
-        let digits = match self {
-            Self::Base62 => Self::Base62.digits(check),
-            Self::Hex => Self::Hex.digits(check),
-        };
-        (digits, self.check_width())
-    }
-
+    /// The last `WIDTH` digits of `check`. Inlined, so that radix and width are constants where the alphabet is one.
     #[inline(always)]
-    fn digits(self, mut check: u32) -> [u8; 8] {
-        let mut digits = [0; 8];
-        for digit in digits[..self.check_width()].iter_mut().rev() {
+    fn digits<const WIDTH: usize>(self, mut check: u32) -> [u8; WIDTH] {
+        let mut digits = [0; WIDTH];
+        for digit in digits.iter_mut().rev() {
             *digit = self.character(check % self.radix()) as u8;
             check /= self.radix();
         }
@@ -147,6 +146,19 @@ impl Alphabet {
             Self::Hex => (39, 0),                           // '9' to 'a'
         };
         char::from((48 + value + past_digits * first_jump + second_jump) as u8)
+    }
+}
+
+#[inline(always)]
+fn all(bytes: &[u8], is_in: impl Fn(u8) -> bool) -> bool {
+    let strangers = |bytes: &[u8]| bytes.iter().fold(0, |any, byte| any | u8::from(!is_in(*byte)));
+    // Sixteen or eight at a time; the last ones may overlap those before.
+    if let Some(last) = bytes.last_chunk::<16>() {
+        bytes.as_chunks::<16>().0.iter().fold(strangers(last), |any, chunk| any | strangers(chunk)) == 0
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        strangers(first) | strangers(last) == 0
+    } else {
+        strangers(bytes) == 0
     }
 }
 

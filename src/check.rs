@@ -11,7 +11,7 @@ use crate::{
         keyed,
     },
     record::{CorruptRecord, Record, SlotKind},
-    token::{Malformed, ParseError, Presented, Selector, Tag, TokenId},
+    token::{Malformed, ParseError, Presented, Tag, TokenId},
 };
 
 /// What the record of `presented` may be found by: one selector if the text prints one, else one for each server key.
@@ -22,14 +22,11 @@ use crate::{
 ///
 /// [`Malformed::Checksum`] if a keyed checksum is of no key of the keyring.
 #[inline]
-pub fn selectors(presented: &Presented<'_>, keyring: &Keyring) -> Result<Selectors, ParseError> {
+pub fn selectors<'p>(presented: &'p Presented<'_>, keyring: &Keyring) -> Result<Selectors<'p>, ParseError> {
     if has_wrong_tag(presented, keyring) {
         return Err(Malformed::Checksum.into());
     }
-    Ok(match presented.selector {
-        Some(printed) => Selectors::printed(printed),
-        None => Selectors::derived(presented.text, keyring),
-    })
+    Ok(Selectors::of(presented, keyring))
 }
 
 #[inline]
@@ -57,6 +54,7 @@ pub fn check<'t>(
     Ok(SecretCheck { environment: presented.environment(), of: matched(&presented, record, keyring)? })
 }
 
+#[inline(always)]
 fn matched(
     presented: &Presented<'_>,
     record: Option<&Record>,
@@ -65,15 +63,8 @@ fn matched(
     if has_wrong_tag(presented, keyring) {
         return Ok(None);
     }
-    let derived;
-    let selectors = match &presented.selector {
-        Some(printed) => std::slice::from_ref(printed),
-        None => {
-            derived = Selectors::derived(presented.text, keyring);
-            derived.as_slice()
-        }
-    };
-    match begin(presented, selectors, record, keyring)? {
+    let selectors = Selectors::of(presented, keyring);
+    match begin(presented, &selectors, record, keyring)? {
         Checking::Done(of) => Ok(of),
         Checking::Slow(job, unchecked) => Ok(unchecked.finish(&*make(&job)?)),
     }
@@ -120,15 +111,15 @@ impl Unchecked {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn begin(
     presented: &Presented<'_>,
-    selectors: &[Selector],
+    selectors: &Selectors<'_>,
     record: Option<&Record>,
     keyring: &Keyring,
 ) -> Result<Checking, CheckError> {
     let found = record.and_then(|record| {
-        let (kind, slot) = record.slots.iter().find(|(_, slot)| selectors.contains(&slot.selector))?;
+        let (kind, slot) = record.slots.find(|selector| selectors.contains(selector))?;
         Some((record, kind, slot))
     });
     let Some((record, slot_kind, slot)) = found else {

@@ -31,6 +31,7 @@ pub struct Circumstances<'a> {
 
 impl Circumstances<'_> {
     /// At this moment, with nothing else known: no environment is served, no address and no audience is given.
+    #[inline(always)]
     pub const fn at(now: Timestamp) -> Self {
         Self { now, client: None, environments: &[], audience: None, catalog: None }
     }

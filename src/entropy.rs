@@ -4,7 +4,7 @@
 //! twice elsewhere. The trait is hidden; it exists so that tests can make the source fail.
 
 use rand::{TryRng, rngs::SysRng};
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 /// A source of random bytes that may fail.
 #[doc(hidden)]
@@ -50,20 +50,22 @@ impl Default for NoEntropy {
 /// One call to the system per token: a call costs several hundred nanoseconds, most of what a mint costs.
 pub(crate) struct Drawn<'e> {
     source: &'e dyn Entropy,
-    bytes: Zeroizing<[u8; Drawn::SIZE]>,
+    bytes: [u8; Drawn::SIZE],
     next: usize,
     end: usize,
+    /// How far the buffer was ever filled: what is to be wiped.
+    used: usize,
 }
 
 impl<'e> Drawn<'e> {
-    const SIZE: usize = 256;
+    const SIZE: usize = 96;
     const REFILL: usize = 32;
 
-    /// Draws `expected` bytes now (at most 256) and more when they run out.
+    /// Draws `expected` bytes now (at most 96) and more when they run out.
     pub(crate) fn new(source: &'e dyn Entropy, expected: usize) -> Result<Self, NoEntropy> {
-        let mut drawn =
-            Self { source, bytes: Zeroizing::new([0; Self::SIZE]), next: 0, end: expected.clamp(1, Self::SIZE) };
-        source.fill(&mut drawn.bytes[..drawn.end])?;
+        let end = expected.clamp(Self::REFILL, Self::SIZE);
+        let mut drawn = Self { source, bytes: [0; Self::SIZE], next: 0, end, used: end };
+        source.fill(&mut drawn.bytes[..end])?;
         Ok(drawn)
     }
 
@@ -83,5 +85,11 @@ impl<'e> Drawn<'e> {
             *byte = self.byte()?;
         }
         Ok(out)
+    }
+}
+
+impl Drop for Drawn<'_> {
+    fn drop(&mut self) {
+        self.bytes[..self.used].zeroize();
     }
 }

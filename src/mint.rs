@@ -174,7 +174,7 @@ impl Terms<'_> {
             return Err(MintError::Unreadable(Malformed::Character.into()));
         }
         let read: Presented<'_> = family.parse(token.expose()).map_err(MintError::Unreadable)?;
-        let is_as_drawn = needs.selector.is_none() || read.selector.is_some_and(|read| read.as_str() == selector);
+        let is_as_drawn = needs.selector.is_none() || read.selector().is_some_and(|read| read.as_str() == selector);
         if !is_as_drawn || read.environment() != self.environment || read.routing() != self.routing {
             return Err(MintError::Unreadable(Malformed::Shape.into()));
         }

@@ -114,6 +114,7 @@ impl<'t> Presented<'t> {
     }
 
     /// The environment that the text names.
+    #[inline]
     pub fn environment(&self) -> Option<&'t str> {
         self.environment
     }

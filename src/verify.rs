@@ -28,7 +28,7 @@ use crate::{
 /// # Errors
 ///
 /// [`Denial`], as the table says.
-#[inline]
+#[inline(always)]
 pub fn verify(check: SecretCheck<'_>, record: Option<Arc<Record>>, at: &Circumstances<'_>) -> Result<Verified, Denial> {
     let (Some(record), Some(of)) = (record, check.of) else { return Err(Denial::Unknown) };
     if record.id() != of.id || record.version() != of.version || record.slots().get(of.slot).is_none() {

@@ -39,7 +39,7 @@ impl SubKeys {
     }
 
     /// The stored value of a keyed digest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn digest(&self, binding: Binding<'_>) -> Zeroizing<[u8; 32]> {
         bound(&self.digest, binding)
     }
@@ -85,26 +85,30 @@ pub(crate) fn equal_tags(one: u32, other: u32) -> bool {
 }
 
 /// The label and every field, each after its length in two bytes, so that no two bindings give the same input.
-#[inline]
+#[inline(always)]
 fn bound(key: &Hmac<Sha256>, binding: Binding<'_>) -> Zeroizing<[u8; 32]> {
+    let mut head = HEAD;
+    head[7..].copy_from_slice(binding.record);
     let mut mac = key.clone();
-    for field in [LABEL, binding.record, binding.tenant.as_bytes(), binding.owner.as_bytes(), binding.text.as_bytes()] {
-        // INVARIANT: every field before the text is at most 255 bytes long; the text stands last, so that a length of
-        // it that does not fit leaves no second way to read the input.
+    mac.update(&head);
+    for field in [binding.tenant, binding.owner, binding.text] {
+        // INVARIANT: tenant and owner are at most 255 bytes long; the text stands last, so that a length of it that does
+        // not fit leaves no second way to read the input.
         mac.update(&(field.len() as u16).to_be_bytes());
-        mac.update(field);
+        mac.update(field.as_bytes());
     }
     finish(mac)
 }
 
-const LABEL: &[u8] = b"cf1";
+/// The label `cf1` after its length, the length of a record id, and room for the id.
+const HEAD: [u8; 23] = *b"\0\x03cf1\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 fn with_key(key: &[u8]) -> Hmac<Sha256> {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104, section 2)")]
     Hmac::new_from_slice(key).expect("hmac takes any key")
 }
 
-#[inline]
+#[inline(always)]
 fn finish(mac: Hmac<Sha256>) -> Zeroizing<[u8; 32]> {
     // Written where it stays: a MAC that is returned by value leaves copies behind that nobody wipes.
     let mut whole = Zeroizing::new([0; 32]);

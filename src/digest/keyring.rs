@@ -131,7 +131,7 @@ impl Keyring {
     }
 
     pub(crate) fn key(&self, id: KeyId) -> Result<&Key, UnknownKey> {
-        self.position(id).map(|at| &self.keys[at])
+        self.keys.iter().find(|key| key.id == id).ok_or(UnknownKey { id })
     }
 
     pub(crate) fn bounds(&self) -> &Argon2Bounds {

@@ -67,8 +67,23 @@ impl Slots {
     }
 
     /// The slot of this kind, if it is there.
+    #[inline]
     pub fn get(&self, kind: SlotKind) -> Option<&Slot> {
-        self.iter().find_map(|(found, slot)| (found == kind).then_some(slot))
+        match kind {
+            SlotKind::Current => Some(&self.current),
+            SlotKind::Retiring => self.retiring.as_ref().map(|retiring| &retiring.slot),
+            SlotKind::Spent => self.spent.as_ref(),
+        }
+    }
+
+    /// The first slot whose selector is sought, the current one first.
+    #[inline]
+    pub(crate) fn find(&self, is_sought: impl Fn(&Selector) -> bool) -> Option<(SlotKind, &Slot)> {
+        // Nearly always the current one, so it is not sought behind an iterator over three.
+        if is_sought(&self.current.selector) {
+            return Some((SlotKind::Current, &self.current));
+        }
+        self.iter().find(|(_, slot)| is_sought(&slot.selector))
     }
 
     pub(crate) fn get_mut(&mut self, kind: SlotKind) -> Option<&mut Slot> {

@@ -67,7 +67,7 @@ impl FormatBuilder {
     /// [`InvalidFormat`] for a weak secret, a text outside its grammar, and a width outside its range.
     pub fn build(self) -> Result<TokenFormat, InvalidFormat> {
         let Self { mut format, environments } = self;
-        let prefix = format.prefix.as_bytes();
+        let prefix = format.prefix().as_bytes();
         let well_formed = prefix.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
         let ends_well =
             prefix.first().is_some_and(u8::is_ascii_alphabetic) && prefix.last().is_some_and(u8::is_ascii_alphanumeric);

@@ -38,7 +38,8 @@ use crate::alphabet::Alphabet;
 /// before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenFormat {
-    pub(super) prefix: Box<str>,
+    /// The prefix and the `_` behind it.
+    pub(super) head: Box<str>,
     pub(super) environments: Vec<Environment>,
     pub(super) routing: Option<(usize, usize)>,
     pub(super) selector: Option<(Alphabet, usize)>,
@@ -75,7 +76,7 @@ impl TokenFormat {
     /// Begins a format with this prefix and the defaults above.
     pub fn builder(prefix: &str) -> FormatBuilder {
         FormatBuilder::new(Self {
-            prefix: prefix.into(),
+            head: format!("{prefix}_").into(),
             environments: Vec::new(),
             routing: None,
             selector: Some((Alphabet::Base62, 12)),
@@ -87,13 +88,13 @@ impl TokenFormat {
 
     /// The prefix, without the `_` that follows it.
     pub fn prefix(&self) -> &str {
-        &self.prefix
+        &self.head[..self.head.len() - 1]
     }
 
     /// A regular expression that finds this format's tokens in text, for secret scanners. Drop a finding that
     /// [`parse`](Self::parse) refuses: its checksum says that it is no token.
     pub fn scanner_pattern(&self) -> String {
-        let mut pattern = format!(r"\b{}_", self.prefix);
+        let mut pattern = format!(r"\b{}", self.head);
         if !self.environments.is_empty() {
             let names: Vec<_> = self.environments.iter().map(Environment::as_str).collect();
             pattern += &format!("(?:{})_", names.join("|"));
@@ -119,7 +120,7 @@ impl TokenFormat {
             let word = if alphabet == Alphabet::Hex { "0123456789abcdef" } else { "EXAMPLE" };
             word.chars().cycle().take(width).collect()
         };
-        let mut text = format!("{}_", self.prefix);
+        let mut text = self.head.to_string();
         if let Some(environment) = self.environments.first() {
             text += &format!("{environment}_");
         }
@@ -147,8 +148,7 @@ impl TokenFormat {
 
     /// The lengths of a token's text, the shortest and the longest, with the `_` and the name of an environment.
     fn lengths(&self, environment_width: usize) -> (usize, usize) {
-        let fixed = self.prefix.len()
-            + 1
+        let fixed = self.head.len()
             + environment_width
             + self.selector.map_or(0, |(_, width)| width + 1)
             + self.secret.1
@@ -165,10 +165,10 @@ impl Family for TokenFormat {
             Head { text, shortest, longest }
         };
         if self.environments.is_empty() {
-            return vec![head(format!("{}_", self.prefix), 0)];
+            return vec![head(self.head.to_string(), 0)];
         }
         let of_environment =
-            |environment: &Environment| head(format!("{}_{environment}_", self.prefix), environment.as_str().len() + 1);
+            |environment: &Environment| head(format!("{}{environment}_", self.head), environment.as_str().len() + 1);
         self.environments.iter().map(of_environment).collect()
     }
 
@@ -183,8 +183,7 @@ impl Family for TokenFormat {
 
     fn write(&self, draft: &Draft<'_>) -> Result<TokenText, InvalidDraft> {
         let mut text = TokenText::with_capacity(Self::MAX_LEN.min(self.lengths(Environment::MAX_LEN + 1).1));
-        text.push(&self.prefix);
-        text.push("_");
+        text.push(&self.head);
         let known = |name: &str| self.environments.iter().any(|environment| environment.as_str() == name);
         match draft.environment {
             None if self.environments.is_empty() => {}

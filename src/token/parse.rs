@@ -11,8 +11,7 @@ impl TokenFormat {
     ///
     /// [`ParseError`], cheapest reason first; of the text itself nothing is in it.
     pub fn parse<'t>(&self, text: &'t str) -> Result<Presented<'t>, ParseError> {
-        let after_prefix = text.strip_prefix(&*self.prefix).and_then(|rest| rest.strip_prefix('_'));
-        let rest = after_prefix.ok_or(ParseError::NotOurs)?;
+        let rest = text.strip_prefix(&*self.head).ok_or(ParseError::NotOurs)?;
         if text.len() > Self::MAX_LEN {
             return Err(Malformed::TooLong { found: text.len(), limit: Self::MAX_LEN }.into());
         }
@@ -20,37 +19,39 @@ impl TokenFormat {
             return Err(Malformed::Character.into());
         }
         let check_width = self.check_width();
-        let tail_width = self.selector.map_or(0, |(_, width)| width + 1) + self.secret.1 + check_width;
+        let selector_width = self.selector.map_or(0, |(_, width)| width + 1);
+        let tail_width = selector_width + self.secret.1 + check_width;
         let tail_at = rest.len().checked_sub(tail_width).ok_or(Malformed::Shape)?;
         let (middle, tail) = rest.split_at(tail_at);
         let (environment, routing) = self.parse_middle(middle)?;
 
-        let secret_at = text.len() - check_width - self.secret.1;
-        let selector = match self.selector {
-            Some((alphabet, width)) => {
-                let printed = &tail[..width];
-                if tail.as_bytes()[width] != b'_' {
-                    return Err(Malformed::Shape.into());
-                }
-                if !alphabet.contains_all(printed.as_bytes()) {
-                    return Err(Malformed::Character.into());
-                }
-                Some(Selector::of(printed.as_bytes()).map_err(|_| Malformed::Shape)?)
+        let (printed, secret_and_check) = tail.as_bytes().split_at(selector_width);
+        let (secret, check) = secret_and_check.split_at(self.secret.1);
+        if let Some((alphabet, width)) = self.selector {
+            if printed[width] != b'_' {
+                return Err(Malformed::Shape.into());
             }
-            None => None,
-        };
-        let (covered, check) = text.split_at(text.len() - check_width);
-        let secret = &covered[secret_at..];
-        if !self.secret.0.contains_all(secret.as_bytes()) {
+            if !alphabet.contains_all(&printed[..width]) {
+                return Err(Malformed::Character.into());
+            }
+        }
+        if !self.secret.0.contains_all(secret) {
             return Err(Malformed::Character.into());
         }
-        let tag = self.parse_check(covered, secret, check.as_bytes())?;
-        let public_len = if selector.is_some() { secret_at - 1 } else { secret_at + self.hint };
-        Ok(Presented { text, public_len, selector, environment, routing, tag })
+        let covered = &text.as_bytes()[..text.len() - check_width];
+        let tag = self.parse_check(covered, secret, check)?;
+        let secret_at = covered.len() - secret.len();
+        let public_len = if self.selector.is_some() { secret_at - 1 } else { secret_at + self.hint };
+        let mut presented = Presented { text, public_len, selector: None, environment, routing, tag };
+        if let Some((_, width)) = self.selector {
+            presented.selector.insert(Selector::NONE).fill(&printed[..width]);
+        }
+        Ok(presented)
     }
 
     /// Reads what stands between the prefix and the fixed widths: `environment_` and `routing_`, each if the format has
     /// it. Neither can hold a `_`, so there is one way to read it.
+    #[inline(always)]
     fn parse_middle<'t>(&self, middle: &'t str) -> Result<(Option<&'t str>, Option<&'t str>), ParseError> {
         let (environment, middle) = if self.environments.is_empty() {
             (None, middle)
@@ -72,12 +73,13 @@ impl TokenFormat {
         Ok((environment, Some(routing)))
     }
 
-    fn parse_check(&self, covered: &str, secret: &str, check: &[u8]) -> Result<Option<Tag>, ParseError> {
+    #[inline(always)]
+    fn parse_check(&self, covered: &[u8], secret: &[u8], check: &[u8]) -> Result<Option<Tag>, ParseError> {
         let alphabet = self.secret.0;
         let right = match self.checksum {
             Checksum::None => true,
-            Checksum::Crc32OfSecret => alphabet.check_is(crc32fast::hash(secret.as_bytes()), check),
-            Checksum::Crc32OfText => alphabet.check_is(crc32fast::hash(covered.as_bytes()), check),
+            Checksum::Crc32OfSecret => alphabet.check_is(crc32fast::hash(secret), check),
+            Checksum::Crc32OfText => alphabet.check_is(crc32fast::hash(covered), check),
             Checksum::Keyed => {
                 let value = alphabet.decode_check(check).ok_or(Malformed::Checksum)?;
                 return Ok(Some(Tag { covered: covered.len(), value }));

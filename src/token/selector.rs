@@ -49,8 +49,14 @@ impl Selector {
         std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
     }
 
-    /// For text of letters and digits alone, which the caller has seen to.
-    pub(super) fn of(text: &[u8]) -> Result<Self, InvalidSelector> {
+    /// Becomes the segment that a format has read: of letters and digits, and no longer than a selector.
+    #[inline]
+    pub(super) fn fill(&mut self, segment: &[u8]) {
+        self.len = segment.len() as u8;
+        self.bytes[..segment.len()].copy_from_slice(segment);
+    }
+
+    fn of(text: &[u8]) -> Result<Self, InvalidSelector> {
         if text.is_empty() || text.len() > Self::MAX_LEN {
             return Err(InvalidSelector);
         }
