@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a program that prints its numbers")]
 
 mod floors;
+mod host;
 
 use std::{
     hint::black_box,
@@ -18,16 +19,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use counterfoil::{
-    Argon2Cost, Circumstances, Grant, Keyring, Lifetime, MemoryStore, Minted, Owner, Record, Registry, Scopes,
-    Timestamp, TokenFormat, TokenStore, Verified, check, check::selectors, verify,
-};
-
-use floors::{Argon2Floor, Floor, PREFIX};
-
-const SERVER_KEY: [u8; 32] = *b"0123456789abcdefghijklmnopqrstuv";
-const TENANT: &str = "acme";
-const OWNER: &str = "user-42";
+use counterfoil::{Registry, Timestamp};
+use counterfoil_sqlx::SqliteStore;
+use floors::SqliteFloor;
+use host::{Host, InMemory, fill, format, grant, keyring};
 
 fn main() -> ExitCode {
     // `cargo bench` alone passes `--bench`. `cargo test --benches` and `cargo nextest` do not, or ask for a list or a
@@ -41,11 +36,12 @@ fn main() -> ExitCode {
     print_machine();
 
     let mut all_held = true;
-    let entries: [(&str, fn() -> Measured, Bar); 4] = [
+    let entries: [Entry; 5] = [
         ("keyed_verify", keyed_verify, Bar { ratio: 1.25, allocations: Some(0) }),
         ("garbage_reject", garbage_reject, Bar { ratio: 0.35, allocations: Some(0) }),
         ("mint", mint, Bar { ratio: 1.25, allocations: None }),
         ("argon2_verify", argon2_verify, Bar { ratio: 1.05, allocations: None }),
+        ("sqlite_verify", sqlite_verify, Bar { ratio: 1.15, allocations: None }),
     ];
     for (name, measure, bar) in entries {
         if !names.is_empty() && !names.iter().any(|wanted| *wanted == name) {
@@ -66,6 +62,8 @@ fn main() -> ExitCode {
     }
     if all_held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+type Entry = (&'static str, fn() -> Measured, Bar);
 
 /// What a measurement must not go above.
 struct Bar {
@@ -141,65 +139,19 @@ fn quantile(values: &mut [f64], part: f64) -> f64 {
     values[((values.len() - 1) as f64 * part).round() as usize]
 }
 
-/// The library set up as a host would: a format, a keyring, a token and its record.
-struct Host {
-    format: TokenFormat,
-    keyring: Keyring,
-    now: Timestamp,
-    text: String,
-    record: Arc<Record>,
-}
-
-impl Host {
-    fn new() -> Self {
-        let keyring = keyring();
-        let format = TokenFormat::builder(PREFIX).build().unwrap();
-        let now = Timestamp::from_unix_millis(1_767_225_600_000).unwrap();
-        let Minted { token, record } = grant().mint(&format, &keyring, now).unwrap();
-        let text = token.expose().to_owned();
-        Self { format, keyring, now, text, record: Arc::new(record) }
-    }
-
-    /// From the text to the verdict, by the public steps in the order that the registry takes them.
-    fn verify(&self, text: &str) -> Option<Verified> {
-        let Ok(presented) = self.format.parse(text) else { return None };
-        let Ok(selectors) = selectors(&presented, &self.keyring) else { return None };
-        black_box(selectors.as_slice());
-        let Ok(check) = check(presented, Some(&self.record), &self.keyring) else { return None };
-        verify(check, Some(Arc::clone(&self.record)), &Circumstances::at(self.now)).ok()
-    }
-
-    fn floor(&self) -> Floor {
-        Floor::new(&SERVER_KEY, "digest", *self.record.id().as_bytes(), TENANT, OWNER)
-    }
-}
-
-fn keyring() -> Keyring {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-
-    format!("k1:{}:mint", STANDARD.encode(SERVER_KEY)).parse().unwrap()
-}
-
-fn grant() -> Grant {
-    let scopes: Scopes = "parts:read parts:write".parse().unwrap();
-    Grant::new(Owner::in_tenant(TENANT, OWNER).unwrap(), Lifetime::days(90)).scopes(scopes)
-}
-
 fn keyed_verify() -> Measured {
     let host = Host::new();
-    let floor = host.floor();
-    let expected = floors::keyed_value(&host.record.to_row().current.digest);
-    assert!(host.verify(&host.text).is_some() && floor.verify(&host.text, &expected), "both accept the token");
+    let (floor, loaded) = host.floor();
     pairwise(
         FAST,
         |count| {
             for _ in 0..count {
-                black_box(host.verify(black_box(&host.text)));
+                black_box(host.verify(black_box(&host.text), Some(&host.record)));
             }
         },
         |count| {
             for _ in 0..count {
-                black_box(floor.verify(black_box(&host.text), black_box(&expected)));
+                black_box(floor.verify(black_box(&host.text), Arc::clone(black_box(&loaded))));
             }
         },
     )
@@ -208,18 +160,17 @@ fn keyed_verify() -> Measured {
 /// The floor of a refusal is an acceptance: what a made-up token may cost at most.
 fn garbage_reject() -> Measured {
     let host = Host::new();
-    let garbage = host.format.fake().unwrap();
-    assert!(host.format.parse(&garbage).is_err() && garbage.len() == host.text.len(), "right shape, wrong checksum");
+    let garbage = host.garbage();
     pairwise(
         FAST,
         |count| {
             for _ in 0..count {
-                black_box(host.verify(black_box(&garbage)));
+                black_box(host.verify(black_box(&garbage), Some(&host.record)));
             }
         },
         |count| {
             for _ in 0..count {
-                black_box(host.verify(black_box(&host.text)));
+                black_box(host.verify(black_box(&host.text), Some(&host.record)));
             }
         },
     )
@@ -227,50 +178,69 @@ fn garbage_reject() -> Measured {
 
 fn mint() -> Measured {
     let host = Host::new();
-    let floor = host.floor();
+    let (floor, _) = host.floor();
     let grant = grant();
     let now = host.now.unix_millis().unsigned_abs();
-    let minted = floor.mint(now);
-    assert!(host.format.parse(&minted.text).is_ok(), "the floor mints tokens");
-    // Both are handed a grant of their own: a mint takes it by value.
+    assert!(host.format.parse(&floor.mint(now).text).is_ok(), "the floor mints tokens");
+    // A mint takes its grant by value, so both are handed one of their own.
     pairwise(
         FAST,
         |count| {
             for _ in 0..count {
-                black_box(black_box(&grant).clone().mint(&host.format, &host.keyring, host.now).unwrap());
+                let minted = black_box(&grant).clone().mint(&host.format, &host.keyring, host.now).unwrap();
+                black_box(&minted);
             }
         },
         |count| {
             for _ in 0..count {
-                black_box((black_box(&grant).clone(), floor.mint(black_box(now))));
+                let minted = (black_box(&grant).clone(), floor.mint(black_box(now)));
+                black_box(&minted);
             }
         },
     )
 }
 
 fn argon2_verify() -> Measured {
-    let format = TokenFormat::builder(PREFIX).build().unwrap();
-    let keyring = keyring().with_argon2id(Argon2Cost::default()).unwrap();
-    let store = MemoryStore::new();
-    let registry = Registry::builder(format, keyring, store.clone()).build().unwrap();
-    let issued = pollster::block_on(registry.issue(grant())).unwrap();
-    let text = issued.token.expose();
-    let record = pollster::block_on(store.get(issued.record.id())).unwrap().unwrap().record;
-
-    let floor = Argon2Floor::new(Floor::new(&SERVER_KEY, "argon2", *record.id().as_bytes(), TENANT, OWNER));
-    let (salt, expected) = floors::argon2_values(&record.to_row().current.digest);
-    assert!(floor.verify(text, salt, &expected), "the floor accepts the token");
+    let host = InMemory::slow();
+    let floor = host.floor();
     pairwise(
         SLOW,
         |count| {
             for _ in 0..count {
-                black_box(pollster::block_on(registry.verify(black_box(text))).unwrap());
+                black_box(pollster::block_on(host.registry.verify(black_box(&host.text))).unwrap());
             }
         },
         |count| {
             for _ in 0..count {
-                assert!(black_box(floor.verify(black_box(text), salt, &expected)));
+                assert!(black_box(floor.verify(black_box(&host.text))));
             }
+        },
+    )
+}
+
+fn sqlite_verify() -> Measured {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tokens.db");
+    let texts = runtime.block_on(fill(&path, 10_000));
+    let store = runtime.block_on(SqliteStore::open(&path)).unwrap();
+    let registry = Registry::builder(format(), keyring(), store).build().unwrap();
+    let floor = runtime.block_on(SqliteFloor::open(&path));
+    pairwise(
+        FAST,
+        |count| {
+            runtime.block_on(async {
+                for text in texts.iter().cycle().take(count as usize) {
+                    black_box(registry.verify(black_box(text)).await.unwrap());
+                }
+            });
+        },
+        |count| {
+            runtime.block_on(async {
+                for text in texts.iter().cycle().take(count as usize) {
+                    black_box(floor.find(black_box(text)).await);
+                }
+            });
         },
     )
 }

@@ -1,4 +1,6 @@
 //! A store of the host's own: the whole contract, here over rows in a map, as they would stand in a table.
+
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 //!
 //! `cargo run --example custom_store`
 

@@ -1,4 +1,6 @@
 //! The life of one token, kept in a SQLite file.
+
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 //!
 //! `cargo run --example quickstart`
 

@@ -1,4 +1,6 @@
 //! The core without async and without a store of ours: the rows are a `Vec`, and the caller says what time it is.
+
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 //!
 //! `cargo run --example sans_io`
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod common;
-#[allow(dead_code, clippy::print_stdout, reason = "an example, of which the store alone is looked at")]
+#[allow(dead_code, reason = "an example, of which the store alone is looked at")]
 #[path = "../examples/custom_store.rs"]
 mod custom_store;
 

@@ -7,19 +7,28 @@
 //! - knows at compile time what the library learns at run time (prefix, widths, alphabet, checksum), holds one key and
 //!   one secret, and decides nothing but right or wrong: that is the price of a library, and what the ratio shows.
 
-use std::sync::{
-    Arc,
-    mpsc::{Receiver, SyncSender, sync_channel},
+use std::{
+    hint::black_box,
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    time::Duration,
 };
 
-use argon2::{Argon2, Block, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, KeyInit, Mac, digest::FixedOutput};
 use rand::{TryRng, rngs::SysRng};
 use sha2::Sha256;
+use sqlx::{
+    Row as _, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
+};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -38,6 +47,16 @@ pub(crate) struct Floor {
     owner: Arc<str>,
 }
 
+/// A stored digest, shared as a loaded record is: whoever verifies takes a share of it.
+pub(crate) struct Loaded([u8; 32]);
+
+impl Loaded {
+    /// `stored` is the record's keyed digest.
+    pub(crate) fn new(stored: &str) -> Self {
+        Self(URL_SAFE_NO_PAD.decode(stored.rsplit('$').next().unwrap()).unwrap().try_into().unwrap())
+    }
+}
+
 impl Floor {
     /// The keys of `use_label`, `digest` or `argon2`, under `server_key`.
     pub(crate) fn new(server_key: &[u8], use_label: &str, record: [u8; 16], tenant: &str, owner: &str) -> Self {
@@ -46,8 +65,8 @@ impl Floor {
     }
 
     /// Keyed verify: the text's shape and checksum, one HMAC, one comparison in constant time.
-    pub(crate) fn verify(&self, text: &str, expected: &[u8; 32]) -> bool {
-        is_token(text) && equal(&self.mac(&self.record, text), expected)
+    pub(crate) fn verify(&self, text: &str, loaded: Arc<Loaded>) -> bool {
+        is_token(text) && equal(&self.mac(&self.record, text), &loaded.0)
     }
 
     /// The label and every field, each after its length; the MAC is wiped when it is dropped.
@@ -57,7 +76,9 @@ impl Floor {
             mac.update(&(field.len() as u16).to_be_bytes());
             mac.update(field);
         }
-        Zeroizing::new(mac.finalize().into_bytes().into())
+        let mut whole = Zeroizing::new([0; 32]);
+        mac.finalize_into((&mut *whole).into());
+        whole
     }
 
     /// Mint: one call for randomness, the id, the token's text and the three things that a record keeps of it.
@@ -106,12 +127,7 @@ pub(crate) struct Minted {
     digest: [u8; 32],
 }
 
-/// The HMAC of the same length alone: what no verify can go below.
-pub(crate) fn bare_mac(key: &Hmac<Sha256>, message: &[u8]) -> [u8; 32] {
-    key.clone().chain_update(message).finalize().into_bytes().into()
-}
-
-pub(crate) fn keyed(key: &[u8]) -> Hmac<Sha256> {
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).unwrap()
 }
 
@@ -155,20 +171,29 @@ fn fill(bytes: &mut [u8]) {
 }
 
 /// Argon2id at the default cost on a thread of its own, in memory that is used again and wiped in between.
+///
+/// The hand-off is a channel there and a channel back; the caller sleeps until the hash is made, as it does in the
+/// library.
 pub(crate) struct Argon2Floor {
     floor: Floor,
+    salt: [u8; 16],
+    expected: [u8; 32],
     jobs: SyncSender<(Zeroizing<[u8; 32]>, [u8; 16])>,
     hashes: Receiver<Zeroizing<[u8; 32]>>,
 }
 
 impl Argon2Floor {
-    pub(crate) fn new(floor: Floor) -> Self {
+    /// `stored` is the record's digest.
+    pub(crate) fn new(floor: Floor, stored: &str) -> Self {
+        let mut sections = stored.rsplit('$').map(|section| STANDARD_NO_PAD.decode(section).unwrap());
+        let expected = sections.next().unwrap().try_into().unwrap();
+        let salt = sections.next().unwrap().try_into().unwrap();
         let (jobs, waiting) = sync_channel::<(Zeroizing<[u8; 32]>, [u8; 16])>(64);
         let (made, hashes) = sync_channel(1);
         std::thread::spawn(move || {
             let params = Params::new(19 * 1024, 2, 1, Some(32)).unwrap();
             let mut memory = vec![Block::new(); params.block_count()];
-            let argon2 = Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, params);
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
             for (input, salt) in waiting {
                 let mut hash = Zeroizing::new([0; 32]);
                 argon2.hash_password_into_with_memory(&*input, &salt, &mut *hash, &mut memory).unwrap();
@@ -178,26 +203,57 @@ impl Argon2Floor {
                 }
             }
         });
-        Self { floor, jobs, hashes }
+        Self { floor, salt, expected, jobs, hashes }
     }
 
-    pub(crate) fn verify(&self, text: &str, salt: [u8; 16], expected: &[u8; 32]) -> bool {
+    pub(crate) fn verify(&self, text: &str) -> bool {
         if !is_token(text) {
             return false;
         }
-        self.jobs.send((self.floor.mac(&self.floor.record, text), salt)).unwrap();
-        equal(&self.hashes.recv().unwrap(), expected)
+        self.jobs.send((self.floor.mac(&self.floor.record, text), self.salt)).unwrap();
+        equal(&self.hashes.recv().unwrap(), &self.expected)
     }
 }
 
-/// The value of a keyed digest as it is stored.
-pub(crate) fn keyed_value(digest: &str) -> [u8; 32] {
-    URL_SAFE_NO_PAD.decode(digest.rsplit('$').next().unwrap()).unwrap().try_into().unwrap()
-}
+/// The driver's own statement over the store's tables: the same columns, join and index, through a pool that is set up
+/// alike. Every column is read out of the row; of the values nothing is made.
+pub(crate) struct SqliteFloor(SqlitePool);
 
-/// The salt and the value of an Argon2id digest as it is stored.
-pub(crate) fn argon2_values(digest: &str) -> ([u8; 16], [u8; 32]) {
-    let mut sections = digest.rsplit('$').map(|section| STANDARD_NO_PAD.decode(section).unwrap());
-    let value = sections.next().unwrap().try_into().unwrap();
-    (sections.next().unwrap().try_into().unwrap(), value)
+impl SqliteFloor {
+    pub(crate) async fn open(path: &Path) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("query_only", "ON");
+        let pool = SqlitePoolOptions::new()
+            .max_connections(4)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false);
+        Self(pool.connect_with(options).await.unwrap())
+    }
+
+    /// Finds the row of a token's text; the number of bytes in it is what the caller may look at.
+    pub(crate) async fn find(&self, text: &str) -> usize {
+        let selector = &text[SELECTOR];
+        let row = sqlx::query(
+            "SELECT t.id, t.tenant, t.owner, t.version, t.digest_version, t.created_at, t.expires_at, t.revoked_at, \
+             t.revoked_detail, t.suspended_at, t.suspended_detail, t.blocked_at, t.blocked_detail, t.selector, \
+             t.digest, t.key_id, t.retiring_selector, t.retiring_digest, t.retiring_key_id, t.spent_selector, \
+             t.spent_digest, t.spent_key_id, t.retiring_until, t.body \
+             FROM counterfoil_selector AS s JOIN counterfoil_token AS t ON t.id = s.token_id WHERE s.selector IN (?1)",
+        )
+        .bind(selector)
+        .fetch_optional(&self.0)
+        .await
+        .unwrap()
+        .unwrap();
+        const NUMBERS: [usize; 8] = [3, 4, 5, 6, 7, 9, 11, 22];
+        const TEXTS: [usize; 15] = [1, 2, 8, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23];
+        let numbers = NUMBERS.map(|column| black_box(row.get::<Option<i64>, _>(column))).len();
+        let texts = TEXTS.map(|column| black_box(row.get::<Option<&str>, _>(column)).map_or(0, str::len));
+        row.get::<&[u8], _>(0).len() + 8 * numbers + texts.iter().sum::<usize>()
+    }
 }
