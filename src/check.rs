@@ -11,7 +11,7 @@ use crate::{
         keyed,
     },
     record::{CorruptRecord, Record, SlotKind},
-    token::{Malformed, ParseError, Presented, Tag, TokenId},
+    token::{Malformed, ParseError, Presented, Selector, Tag, TokenId},
 };
 
 /// What the record of `presented` may be found by: one selector if the text prints one, else one for each server key.
@@ -22,7 +22,7 @@ use crate::{
 ///
 /// [`Malformed::Checksum`] if a keyed checksum is of no key of the keyring.
 #[inline]
-pub fn selectors<'p>(presented: &'p Presented<'_>, keyring: &Keyring) -> Result<Selectors<'p>, ParseError> {
+pub fn selectors(presented: &Presented<'_>, keyring: &Keyring) -> Result<Selectors, ParseError> {
     if has_wrong_tag(presented, keyring) {
         return Err(Malformed::Checksum.into());
     }
@@ -63,8 +63,15 @@ fn matched(
     if has_wrong_tag(presented, keyring) {
         return Ok(None);
     }
-    let selectors = Selectors::of(presented, keyring);
-    match begin(presented, &selectors, record, keyring)? {
+    let selectors;
+    let derived = match presented.printed {
+        Some(_) => &[],
+        None => {
+            selectors = Selectors::of(presented, keyring);
+            selectors.as_slice()
+        }
+    };
+    match begin(presented, derived, record, keyring)? {
         Checking::Done(of) => Ok(of),
         Checking::Slow(job, unchecked) => Ok(unchecked.finish(&*make(&job)?)),
     }
@@ -111,15 +118,20 @@ impl Unchecked {
     }
 }
 
+/// `derived` is what the record may be found by where the text prints no selector; else it is not looked at.
 #[inline(always)]
 pub(crate) fn begin(
     presented: &Presented<'_>,
-    selectors: &Selectors<'_>,
+    derived: &[Selector],
     record: Option<&Record>,
     keyring: &Keyring,
 ) -> Result<Checking, CheckError> {
+    let is_sought = |selector: &Selector| match &presented.printed {
+        Some(printed) => printed.is(selector),
+        None => derived.contains(selector),
+    };
     let found = record.and_then(|record| {
-        let (kind, slot) = record.slots.find(|selector| selectors.contains(selector))?;
+        let (kind, slot) = record.slots.find(is_sought)?;
         Some((record, kind, slot))
     });
     let Some((record, slot_kind, slot)) = found else {

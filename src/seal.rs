@@ -36,7 +36,7 @@ impl Sealing {
     ) -> Result<Self, E> {
         let key = keyring.minting();
         let text = presented.text;
-        let selector = presented.selector.unwrap_or_else(|| Selector::derived(key.sub.selector(text)));
+        let selector = presented.selector().unwrap_or_else(|| Selector::derived(key.sub.selector(text)));
         let binding =
             Binding { record: id.as_bytes(), tenant: owner.tenant_or_empty(), owner: owner.subject().as_str(), text };
         Ok(match keyring.algorithm() {

@@ -69,10 +69,28 @@ impl fmt::Debug for Token {
 pub struct Presented<'t> {
     pub(crate) text: &'t str,
     public_len: usize,
-    pub(crate) selector: Option<Selector>,
+    pub(crate) printed: Option<Printed<'t>>,
     environment: Option<&'t str>,
     routing: Option<&'t str>,
     pub(crate) tag: Option<Tag>,
+}
+
+/// A selector that the text prints: the segment itself, or what another family has read out of its text.
+#[derive(Clone, Copy)]
+pub(crate) enum Printed<'t> {
+    Segment(&'t [u8]),
+    Given(Selector),
+}
+
+impl Printed<'_> {
+    /// Whether it is this selector.
+    #[inline]
+    pub(crate) fn is(&self, selector: &Selector) -> bool {
+        match self {
+            Self::Segment(bytes) => *bytes == selector.as_bytes(),
+            Self::Given(given) => given == selector,
+        }
+    }
 }
 
 /// A keyed checksum as it was presented: over the text before it.
@@ -88,7 +106,8 @@ impl<'t> Presented<'t> {
     /// For authors of a [`Family`]. The first `public_len` bytes of `text` are what `Debug` shows.
     pub fn new(text: &'t str, public_len: usize, selector: Option<Selector>) -> Self {
         let public_len = if text.is_char_boundary(public_len) { public_len } else { 0 };
-        Self { text, public_len, selector, environment: None, routing: None, tag: None }
+        let printed = selector.map(Printed::Given);
+        Self { text, public_len, printed, environment: None, routing: None, tag: None }
     }
 
     /// With the environment that the text names.
@@ -109,8 +128,8 @@ impl<'t> Presented<'t> {
     }
 
     /// What finds the record, where the text prints it.
-    pub fn selector(&self) -> Option<&Selector> {
-        self.selector.as_ref()
+    pub fn selector(&self) -> Option<Selector> {
+        self.printed.map(Selector::from)
     }
 
     /// The environment that the text names.

@@ -47,7 +47,7 @@ fn accepted(vector: &Vector) -> Result<(), String> {
     same("public", presented.public(), vector.need("public"))?;
     same("environment", presented.environment(), vector.get("environment"))?;
     same("routing", presented.routing(), vector.get("routing"))?;
-    same("printed selector", presented.selector().map(|selector| selector.as_str()), vector.get("printed"))?;
+    same("printed selector", presented.selector().as_ref().map(|selector| selector.as_str()), vector.get("printed"))?;
 
     let selector = vector.get("selector").unwrap_or_else(|| vector.need("printed"));
     let candidates = selectors(&presented, &keyring).map_err(|error| error.to_string())?;

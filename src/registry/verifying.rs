@@ -41,7 +41,7 @@ impl Registry {
         let presented = parts.families.parse(text)?;
         let selectors = selectors(&presented, &parts.keyring)?;
         let record = parts.store.find(selectors.as_slice()).await?;
-        let of = match begin(&presented, &selectors, record.as_deref(), &parts.keyring) {
+        let of = match begin(&presented, selectors.as_slice(), record.as_deref(), &parts.keyring) {
             Ok(Checking::Done(of)) => of,
             Ok(Checking::Slow(job, unchecked)) => unchecked.finish(&*self.hash(job).await?),
             Err(error) => return Err(self.unchecked(error, record.as_deref(), caller)),

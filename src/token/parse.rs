@@ -1,6 +1,6 @@
 //! What text is accepted as a token of a [`TokenFormat`].
 
-use super::{Checksum, Presented, Selector, Tag, TokenFormat};
+use super::{Checksum, Presented, Printed, Tag, TokenFormat};
 
 impl TokenFormat {
     /// Reads `text` by position: the prefix from the left, everything else from the right, where all widths are fixed.
@@ -42,11 +42,8 @@ impl TokenFormat {
         let tag = self.parse_check(covered, secret, check)?;
         let secret_at = covered.len() - secret.len();
         let public_len = if self.selector.is_some() { secret_at - 1 } else { secret_at + self.hint };
-        let mut presented = Presented { text, public_len, selector: None, environment, routing, tag };
-        if let Some((_, width)) = self.selector {
-            presented.selector.insert(Selector::NONE).fill(&printed[..width]);
-        }
-        Ok(presented)
+        let printed = self.selector.map(|(_, width)| Printed::Segment(&printed[..width]));
+        Ok(Presented { text, public_len, printed, environment, routing, tag })
     }
 
     /// Reads what stands between the prefix and the fixed widths: `environment_` and `routing_`, each if the format has

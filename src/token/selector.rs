@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use super::Printed;
+
 /// What finds the record of a presented token: an indexed, unique text of at most [`Selector::MAX_LEN`] bytes.
 ///
 /// Where the format prints one, it is that segment; else it is `~` and a keyed hash of the token's text, so that the
@@ -46,14 +48,12 @@ impl Selector {
     /// The text to store.
     pub fn as_str(&self) -> &str {
         // INVARIANT: only ASCII gets in.
-        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
-    /// Becomes the segment that a format has read: of letters and digits, and no longer than a selector.
     #[inline]
-    pub(super) fn fill(&mut self, segment: &[u8]) {
-        self.len = segment.len() as u8;
-        self.bytes[..segment.len()].copy_from_slice(segment);
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
     }
 
     fn of(text: &[u8]) -> Result<Self, InvalidSelector> {
@@ -63,6 +63,16 @@ impl Selector {
         let mut bytes = [0; Self::MAX_LEN];
         bytes[..text.len()].copy_from_slice(text);
         Ok(Self { bytes, len: text.len() as u8 })
+    }
+}
+
+impl From<Printed<'_>> for Selector {
+    fn from(printed: Printed<'_>) -> Self {
+        match printed {
+            Printed::Given(selector) => selector,
+            // INVARIANT: a format's segment is of letters and digits, and no longer than a selector.
+            Printed::Segment(segment) => Self::of(segment).unwrap_or(Self::NONE),
+        }
     }
 }
 
