@@ -2,7 +2,8 @@
 
 mod candidates;
 
-pub use candidates::Selectors;
+use self::candidates::has_wrong_tag;
+pub use self::candidates::{Selectors, selectors};
 
 use crate::{
     digest::{
@@ -11,32 +12,8 @@ use crate::{
         keyed,
     },
     record::{CorruptRecord, Record, SlotKind},
-    token::{Malformed, ParseError, Presented, Selector, Tag, TokenId},
+    token::{Presented, Selector, TokenId},
 };
-
-/// What the record of `presented` may be found by: one selector if the text prints one, else one for each server key.
-///
-/// A keyed checksum is held against the keyring here, so that a made-up token dies before any lookup.
-///
-/// # Errors
-///
-/// [`Malformed::Checksum`] if a keyed checksum is of no key of the keyring.
-#[inline]
-pub fn selectors(presented: &Presented<'_>, keyring: &Keyring) -> Result<Selectors, ParseError> {
-    if has_wrong_tag(presented, keyring) {
-        return Err(Malformed::Checksum.into());
-    }
-    Ok(Selectors::of(presented, keyring))
-}
-
-#[inline]
-fn has_wrong_tag(presented: &Presented<'_>, keyring: &Keyring) -> bool {
-    presented.tag.is_some_and(|tag| !is_of_a_key(tag, presented.text, keyring))
-}
-
-fn is_of_a_key(tag: Tag, text: &str, keyring: &Keyring) -> bool {
-    keyring.keys().any(|key| keyed::equal_tags(key.sub.tag(&text[..tag.covered]), tag.value))
-}
 
 /// Compares the presented secret with the one digest that its selector names.
 ///

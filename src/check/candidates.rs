@@ -1,9 +1,33 @@
-//! What a record may be found by.
+//! What a record may be found by, and what is not looked for at all.
 
 use crate::{
-    digest::Keyring,
-    token::{Presented, Selector},
+    digest::{Keyring, keyed},
+    token::{Malformed, ParseError, Presented, Selector, Tag},
 };
+
+/// What the record of `presented` may be found by: one selector if the text prints one, else one for each server key.
+///
+/// A keyed checksum is held against the keyring here, so that a made-up token dies before any lookup.
+///
+/// # Errors
+///
+/// [`Malformed::Checksum`] if a keyed checksum is of no key of the keyring.
+#[inline]
+pub fn selectors(presented: &Presented<'_>, keyring: &Keyring) -> Result<Selectors, ParseError> {
+    if has_wrong_tag(presented, keyring) {
+        return Err(Malformed::Checksum.into());
+    }
+    Ok(Selectors::of(presented, keyring))
+}
+
+#[inline]
+pub(super) fn has_wrong_tag(presented: &Presented<'_>, keyring: &Keyring) -> bool {
+    presented.tag.is_some_and(|tag| !is_of_a_key(tag, presented.text, keyring))
+}
+
+fn is_of_a_key(tag: Tag, text: &str, keyring: &Keyring) -> bool {
+    keyring.keys().any(|key| keyed::equal_tags(key.sub.tag(&text[..tag.covered]), tag.value))
+}
 
 /// The selectors that a presented token's record may be found by; nothing is allocated for them.
 #[derive(Debug, Clone, Copy)]
