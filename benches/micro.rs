@@ -8,7 +8,7 @@
 mod floors;
 mod host;
 
-use std::{hint::black_box, path::Path, sync::Arc};
+use std::{hint::black_box, path::Path};
 
 use counterfoil::{Circumstances, Grant, Lifetime, Minted, Owner, Record, Registry, Scope, Scopes, check, verify};
 use counterfoil_sqlx::SqliteStore;
@@ -53,7 +53,7 @@ fn keyed_verify(criterion: &mut Criterion) {
     let wrong = Record::from_row(row).unwrap().into();
     let mut group = criterion.benchmark_group("keyed_verify");
     group.bench_function("floor", |bencher| {
-        bencher.iter(|| floor.verify(black_box(&host.text), Arc::clone(&loaded)));
+        bencher.iter(|| floor.verify(black_box(&host.text), &loaded));
     });
     for (name, record) in [("accept", Some(&host.record)), ("wrong_secret", Some(&wrong)), ("absent", None)] {
         assert_eq!(host.verify(&host.text, record), name == "accept");
@@ -104,7 +104,7 @@ fn memory_verify(criterion: &mut Criterion) {
     let (floor, loaded) = host.floor();
     let mut group = criterion.benchmark_group("memory_verify");
     group.bench_function("floor", |bencher| {
-        bencher.iter(|| floor.verify(black_box(&host.text), Arc::clone(&loaded)));
+        bencher.iter(|| floor.verify(black_box(&host.text), &loaded));
     });
     group.bench_function("accept", |bencher| {
         bencher.iter(|| pollster::block_on(stored.registry.verify(black_box(&stored.text))).unwrap());

@@ -52,7 +52,8 @@ impl Host {
         Self { text: token.expose().to_owned(), record: Arc::new(record), format, keyring, now }
     }
 
-    /// From the text to the verdict, by the public steps. The record is loaded: nothing is looked up.
+    /// From the text to the verdict, by the public steps. The record is loaded: nothing is looked up, so no selectors
+    /// are made.
     pub(crate) fn verify(&self, text: &str, record: Option<&Arc<Record>>) -> bool {
         let Ok(presented) = self.format.parse(text) else { return false };
         let Ok(check) = check(presented, record.map(Arc::as_ref), &self.keyring) else { return false };
@@ -60,11 +61,11 @@ impl Host {
     }
 
     /// The same keys, the same record.
-    pub(crate) fn floor(&self) -> (Floor, Arc<Loaded>) {
+    pub(crate) fn floor(&self) -> (Floor, Loaded) {
         let floor = Floor::new(&SERVER_KEY, "digest", *self.record.id().as_bytes(), TENANT, OWNER);
-        let loaded = Arc::new(Loaded::new(&self.record.to_row().current.digest));
+        let loaded = Loaded::new(&self.record.to_row().current.digest);
         assert!(self.verify(&self.text, Some(&self.record)), "the library accepts its token");
-        assert!(floor.verify(&self.text, Arc::clone(&loaded)), "the floor reaches the same digest");
+        assert!(floor.verify(&self.text, &loaded), "the floor reaches the same digest");
         (floor, loaded)
     }
 
