@@ -71,10 +71,14 @@ impl Floor {
 
     /// The label and every field, each after its length; the MAC is wiped when it is dropped.
     pub(crate) fn mac(&self, record: &[u8; 16], text: &str) -> Zeroizing<[u8; 32]> {
+        // Label and record id are of one length each and go in at once, as in the library.
+        let mut head = *b"\0\x03cf1\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        head[7..].copy_from_slice(record);
         let mut mac = self.key.clone();
-        for field in [b"cf1", &record[..], self.tenant.as_bytes(), self.owner.as_bytes(), text.as_bytes()] {
+        mac.update(&head);
+        for field in [&*self.tenant, &*self.owner, text] {
             mac.update(&(field.len() as u16).to_be_bytes());
-            mac.update(field);
+            mac.update(field.as_bytes());
         }
         let mut whole = Zeroizing::new([0; 32]);
         mac.finalize_into((&mut *whole).into());
