@@ -10,6 +10,7 @@ impl TokenFormat {
     /// # Errors
     ///
     /// [`ParseError`], cheapest reason first; of the text itself nothing is in it.
+    #[inline(always)]
     pub fn parse<'t>(&self, text: &'t str) -> Result<Presented<'t>, ParseError> {
         let rest = text.strip_prefix(&*self.head).ok_or(ParseError::NotOurs)?;
         if text.len() > Self::MAX_LEN {
