@@ -463,7 +463,10 @@ async fn a_policy_refuses_is_unavailable_lowers_the_ceiling_and_attaches() {
         let asked = Rig::with(kind, store, minting_k1(), |builder| builder.policy(Plan));
         for (subject, outcome) in [("free", "subscription_required"), ("lost", "policy_unavailable"), ("paid", "ok")] {
             let issued = open.registry.issue(Grant { owner: owner(subject), ..grant() }).await.unwrap();
+            asked.events.take();
             assert_eq!(asked.outcome(issued.token.expose()).await, outcome);
+            let refused = outcome == "subscription_required";
+            assert_eq!(asked.events.take().contains(&"refused".to_owned()), refused);
             assert_eq!(asked.registry.issue(Grant { owner: owner(subject), ..grant() }).await.is_ok(), outcome == "ok");
             let rotated = asked.registry.rotate(issued.record.id(), &Rotation::with_overlap(DAY)).await;
             assert_eq!(rotated.is_ok(), outcome == "ok");
@@ -611,6 +614,7 @@ async fn a_catalog_resolves_what_is_asked_and_forbids_at_the_check() {
         let verified = later.registry.verify(issued.token.expose()).await.unwrap();
         assert!(verified.require(&"parts:read".parse().unwrap()).is_ok());
         assert!(verified.require(&"collections:7".parse().unwrap()).is_err());
+        assert_eq!(verified.scopes().to_string(), "parts:read parts:write");
     }
 }
 
