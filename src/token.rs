@@ -63,8 +63,8 @@ impl fmt::Debug for Token {
 
 /// A text that a family has read as one of its own, and nothing more: it proves nothing yet.
 ///
-/// It borrows the text, and its selector is held by value, so reading a token allocates nothing. `Debug` shows the
-/// public part alone.
+/// It borrows the text, and a selector that is no part of the text is held by value, so reading a token allocates
+/// nothing. `Debug` shows the public part alone.
 #[derive(Clone, Copy)]
 pub struct Presented<'t> {
     pub(crate) text: &'t str,

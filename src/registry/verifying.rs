@@ -60,7 +60,10 @@ impl Registry {
             Ok(verified) => verified,
             Err(denial) => {
                 let denied = Event::new(now, EventKind::Denied { denial }).caller(caller);
-                self.emit(&record.as_ref().map_or(denied.clone(), |record| denied.of(record)));
+                self.emit(&match &record {
+                    Some(record) => denied.of(record),
+                    None => denied,
+                });
                 return Err(VerifyError::Denied(denial));
             }
         };
