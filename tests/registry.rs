@@ -6,7 +6,7 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
-use common::{DAY, Rig, at, grant, keyring, minting_k1, minting_k2, owner, rigs, rigs_with, stores};
+use common::{DAY, Rig, at, format, grant, keyring, minting_k1, minting_k2, owner, rigs, rigs_with, stores};
 use counterfoil::{
     Actor, Annotations, Audience, By, Caller, Environment, Families, Grant, IssuePolicy, Lifetime, Name, Registry,
     Restrictions, Rotation, ScopeCatalog, Status, TokenFormat, TokenStore, UnknownScopes,
@@ -392,7 +392,7 @@ impl MintLike for TokenFormat {
         let other = grant().mint(self, &minting_k1(), at(Duration::ZERO)).unwrap().token;
         let secret_at = "acme_".len() + 12 + 1;
         let covered = format!("{}{}", &text[..secret_at], &other.expose()[secret_at..secret_at + 32]);
-        let check = (0..6).rev().fold((crc32fast_of(&covered), String::new()), |(rest, done), _| {
+        let check = (0..6).rev().fold((crc32_of(&covered), String::new()), |(rest, done), _| {
             let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
             (rest / 62, format!("{}{done}", char::from(digits[(rest % 62) as usize])))
         });
@@ -401,14 +401,10 @@ impl MintLike for TokenFormat {
 }
 
 /// CRC-32 bit by bit, apart from the library that the crate uses.
-fn crc32fast_of(text: &str) -> u32 {
+fn crc32_of(text: &str) -> u32 {
     !text
         .bytes()
         .fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1))))
-}
-
-fn format() -> TokenFormat {
-    common::format()
 }
 
 #[tokio::test]
