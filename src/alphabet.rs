@@ -67,23 +67,26 @@ impl Alphabet {
         }
     }
 
-    /// Appends `length` characters, each equally likely if each byte of `random` is.
-    pub(crate) fn draw<E>(
-        self,
-        mut random: impl FnMut() -> Result<u8, E>,
-        length: usize,
-        out: &mut String,
-    ) -> Result<(), E> {
+    /// Writes characters, each equally likely if each byte of `random` is.
+    pub(crate) fn draw<E>(self, random: impl FnMut() -> Result<u8, E>, out: &mut [u8]) -> Result<(), E> {
+        match self {
+            Self::Base62 => Self::Base62.draw_each(random, out),
+            Self::Hex => Self::Hex.draw_each(random, out),
+        }
+    }
+
+    /// Inlined, so that the radix is a constant where the alphabet is one, and nothing is divided.
+    #[inline(always)]
+    fn draw_each<E>(self, mut random: impl FnMut() -> Result<u8, E>, out: &mut [u8]) -> Result<(), E> {
         // Bytes from the last, incomplete run of the alphabet are thrown away, so that no character is favoured.
         let usable = (256 / self.radix() * self.radix()) as u16;
-        for _ in 0..length {
-            let byte = loop {
+        for place in out {
+            *place = loop {
                 let byte = random()?;
                 if u16::from(byte) < usable {
-                    break byte;
+                    break self.character(u32::from(byte) % self.radix());
                 }
             };
-            out.push(self.character(u32::from(byte) % self.radix()));
         }
         Ok(())
     }
@@ -91,39 +94,42 @@ impl Alphabet {
     /// Appends 32 bits in fixed width, most significant character first, padded with `0`.
     pub(crate) fn encode_check(self, check: u32, out: &mut String) {
         match self {
-            Self::Base62 => out.extend(Self::Base62.digits::<6>(check).map(char::from)),
-            Self::Hex => out.extend(Self::Hex.digits::<8>(check).map(char::from)),
+            Self::Base62 => out.push_str(ascii(&Self::Base62.digits::<6>(check))),
+            Self::Hex => out.push_str(ascii(&Self::Hex.digits::<8>(check))),
         }
     }
 
     /// Whether `text` is exactly how `check` is written; for values that are no secret.
+    ///
+    /// Read, not written: that needs no division, and can go on while the checksum is still being made.
     #[inline(always)]
     pub(crate) fn check_is(self, check: u32, text: &[u8]) -> bool {
-        match self {
-            Self::Base62 => text == Self::Base62.digits::<6>(check),
-            Self::Hex => text == Self::Hex.digits::<8>(check),
-        }
+        self.number(text) == Some(u64::from(check))
     }
 
     /// The 32 bits that `text` writes, if it has the width, the alphabet, and a value that fits.
     pub(crate) fn decode_check(self, text: &[u8]) -> Option<u32> {
-        if text.len() != self.check_width() {
-            return None;
+        self.number(text)?.try_into().ok()
+    }
+
+    /// The number that a text of a checksum's width writes; 62^6 and 16^8 are far from the end of 64 bits.
+    #[inline(always)]
+    fn number(self, text: &[u8]) -> Option<u64> {
+        match self {
+            Self::Base62 => Self::Base62.number_of::<6>(text.try_into().ok()?),
+            Self::Hex => Self::Hex.number_of::<8>(text.try_into().ok()?),
         }
-        let mut value: u32 = 0;
-        for &byte in text {
-            if !self.contains(byte) {
-                return None;
-            }
-            let digit = match byte {
-                b'0'..=b'9' => byte - b'0',
-                b'A'..=b'Z' => byte - b'A' + 10,
-                _ if self == Self::Hex => byte - b'a' + 10,
-                _ => byte - b'a' + 36,
-            };
-            value = value.checked_mul(self.radix())?.checked_add(u32::from(digit))?;
+    }
+
+    #[inline(always)]
+    fn number_of<const WIDTH: usize>(self, text: [u8; WIDTH]) -> Option<u64> {
+        let mut number = 0;
+        let mut all_known = true;
+        for byte in text {
+            all_known &= self.contains(byte);
+            number = number * u64::from(self.radix()) + u64::from(self.value(byte));
         }
-        Some(value)
+        all_known.then_some(number)
     }
 
     /// The last `WIDTH` digits of `check`. Inlined, so that radix and width are constants where the alphabet is one.
@@ -131,22 +137,39 @@ impl Alphabet {
     fn digits<const WIDTH: usize>(self, mut check: u32) -> [u8; WIDTH] {
         let mut digits = [0; WIDTH];
         for digit in digits.iter_mut().rev() {
-            *digit = self.character(check % self.radix()) as u8;
+            *digit = self.character(check % self.radix());
             check /= self.radix();
         }
         digits
     }
 
+    /// The value of a character of the alphabet; of any other byte, anything.
+    #[inline(always)]
+    const fn value(self, character: u8) -> u8 {
+        let past_digits = (character > b'9') as u8;
+        let jumps = match self {
+            Self::Base62 => 7 * past_digits + 6 * (character >= b'a') as u8,
+            Self::Hex => 39 * past_digits,
+        };
+        character.wrapping_sub(b'0').wrapping_sub(jumps)
+    }
+
     /// The character of a value below the radix, by arithmetic alone: a table indexed by secret values would show them
     /// in the cache.
-    fn character(self, value: u32) -> char {
+    #[inline(always)]
+    fn character(self, value: u32) -> u8 {
         let past_digits = u32::from(value > 9);
         let (first_jump, second_jump) = match self {
             Self::Base62 => (7, 6 * u32::from(value > 35)), // '9' to 'A', then 'Z' to 'a'
             Self::Hex => (39, 0),                           // '9' to 'a'
         };
-        char::from((48 + value + past_digits * first_jump + second_jump) as u8)
+        (48 + value + past_digits * first_jump + second_jump) as u8
     }
+}
+
+fn ascii(digits: &[u8]) -> &str {
+    // INVARIANT: every character of an alphabet is ASCII.
+    std::str::from_utf8(digits).unwrap_or_default()
 }
 
 #[inline(always)]
@@ -154,7 +177,11 @@ fn all(bytes: &[u8], is_in: impl Fn(u8) -> bool) -> bool {
     let strangers = |bytes: &[u8]| bytes.iter().fold(0, |any, byte| any | u8::from(!is_in(*byte)));
     // Sixteen or eight at a time; the last ones may overlap those before.
     if let Some(last) = bytes.last_chunk::<16>() {
-        bytes.as_chunks::<16>().0.iter().fold(strangers(last), |any, chunk| any | strangers(chunk)) == 0
+        let mut any = strangers(last);
+        for chunk in bytes.as_chunks::<16>().0 {
+            any |= strangers(chunk);
+        }
+        any == 0
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         strangers(first) | strangers(last) == 0
     } else {
@@ -204,9 +231,9 @@ mod tests {
     #[test]
     fn every_character_is_in_its_alphabet_and_in_order() {
         for alphabet in [Alphabet::Base62, Alphabet::Hex] {
-            let all: Vec<char> = (0..alphabet.radix()).map(|value| alphabet.character(value)).collect();
+            let all: Vec<u8> = (0..alphabet.radix()).map(|value| alphabet.character(value)).collect();
             assert!(all.is_sorted());
-            assert!(all.iter().all(|&character| alphabet.contains(character as u8)));
+            assert!(all.iter().all(|&character| alphabet.contains(character)));
         }
     }
 }

@@ -51,7 +51,7 @@ impl Change {
         if record.revoked.is_some() {
             return if *self == Self::Revoke { Ok(None) } else { Err(ChangeRefused::Revoked) };
         }
-        let mark = || Some(by.clone().mark(now));
+        let mark = || Some(Box::new(by.clone().mark(now)));
         let mut next = record.clone();
         match self {
             Self::Annotate(annotations) if *annotations == record.annotations => return Ok(None),

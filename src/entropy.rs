@@ -69,14 +69,21 @@ impl<'e> Drawn<'e> {
         Ok(drawn)
     }
 
+    #[inline(always)]
     pub(crate) fn byte(&mut self) -> Result<u8, NoEntropy> {
         if self.next == self.end {
-            self.source.fill(&mut self.bytes[..Self::REFILL])?;
-            (self.next, self.end) = (0, Self::REFILL);
+            self.refill()?;
         }
         let byte = self.bytes[self.next];
         self.next += 1;
         Ok(byte)
+    }
+
+    #[cold]
+    fn refill(&mut self) -> Result<(), NoEntropy> {
+        self.source.fill(&mut self.bytes[..Self::REFILL])?;
+        (self.next, self.end) = (0, Self::REFILL);
+        Ok(())
     }
 
     pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], NoEntropy> {

@@ -8,7 +8,7 @@ use crate::{
     entropy::{Drawn, Entropy, NoEntropy, SystemEntropy},
     expiry::{Expiry, InvalidLifetime},
     grant::Grant,
-    record::{Record, Revision, Slot, Slots, Unread},
+    record::{Record, Revision, Slot, Slots},
     seal::Sealing,
     subject::Owner,
     time::Timestamp,
@@ -42,6 +42,7 @@ impl Grant {
         Ok(minting.halves.finish(slot))
     }
 
+    #[inline(always)]
     pub(crate) fn begin(
         self,
         family: &dyn Family,
@@ -91,6 +92,7 @@ pub(crate) struct Halves {
 }
 
 impl Halves {
+    #[inline(always)]
     pub(crate) fn finish(self, slot: Slot) -> Minted {
         let Self { token, id, grant, now, expiry } = self;
         let record = Record {
@@ -111,7 +113,7 @@ impl Halves {
             annotations: grant.annotations,
             scopes: grant.scopes,
             restrictions: grant.restrictions,
-            unread: Unread::default(),
+            unread: None,
         };
         Minted { token, record }
     }
@@ -145,12 +147,14 @@ impl Terms<'_> {
         {
             return Err(MintError::Needs(needs));
         }
-        let mut random = Zeroizing::new(String::with_capacity(selector_width + secret_width));
-        if let Some((alphabet, width)) = needs.selector {
-            alphabet.draw(|| drawn.byte(), width, &mut random)?;
+        let mut random = Zeroizing::new(vec![0; selector_width + secret_width]);
+        let (of_selector, of_secret) = random.split_at_mut(selector_width);
+        if let Some((alphabet, _)) = needs.selector {
+            alphabet.draw(|| drawn.byte(), of_selector)?;
         }
-        secret_alphabet.draw(|| drawn.byte(), secret_width, &mut random)?;
-        let (selector, secret) = random.split_at(selector_width);
+        secret_alphabet.draw(|| drawn.byte(), of_secret)?;
+        // INVARIANT: every character of an alphabet is ASCII.
+        let (selector, secret) = std::str::from_utf8(&random).unwrap_or_default().split_at(selector_width);
         let draft = Draft {
             environment: self.environment,
             routing: self.routing,
@@ -170,11 +174,12 @@ impl Terms<'_> {
             text.push_check(alphabet, tag);
         }
         let token = text.finish();
-        if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !token.expose().bytes().fold(true, |all, byte| all & byte.is_ascii_graphic()) {
             return Err(MintError::Unreadable(Malformed::Character.into()));
         }
         let read: Presented<'_> = family.parse(token.expose()).map_err(MintError::Unreadable)?;
-        let is_as_drawn = needs.selector.is_none() || read.selector().is_some_and(|read| read.as_str() == selector);
+        let is_as_drawn =
+            needs.selector.is_none() || read.selector().is_some_and(|read| read.as_bytes() == selector.as_bytes());
         if !is_as_drawn || read.environment() != self.environment || read.routing() != self.routing {
             return Err(MintError::Unreadable(Malformed::Shape.into()));
         }

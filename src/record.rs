@@ -9,8 +9,8 @@ mod usage;
 use std::sync::Arc;
 
 pub use revision::Revision;
+use row::Unread;
 pub use row::{CorruptRecord, MarkRow, Row, SlotRow};
-use serde_json::{Map, Value};
 pub use slots::{Retiring, Slot, SlotKind, Slots};
 pub(crate) use status::Facts;
 pub use status::Status;
@@ -54,9 +54,9 @@ pub struct Record {
     pub(crate) created_by: Option<Actor>,
     pub(crate) rotated_at: Option<Timestamp>,
     pub(crate) expiry: Expiry,
-    pub(crate) revoked: Option<Mark>,
-    pub(crate) suspended: Option<Mark>,
-    pub(crate) blocked: Option<Mark>,
+    pub(crate) revoked: Option<Box<Mark>>,
+    pub(crate) suspended: Option<Box<Mark>>,
+    pub(crate) blocked: Option<Box<Mark>>,
     pub(crate) slots: Slots,
     pub(crate) public: Arc<str>,
     pub(crate) environment: Option<Environment>,
@@ -64,7 +64,7 @@ pub struct Record {
     pub(crate) annotations: Annotations,
     pub(crate) scopes: Scopes,
     pub(crate) restrictions: Restrictions,
-    pub(crate) unread: Unread,
+    pub(crate) unread: Option<Box<Unread>>,
 }
 
 impl Record {
@@ -110,17 +110,17 @@ impl Record {
 
     /// That it was revoked: final.
     pub fn revoked(&self) -> Option<&Mark> {
-        self.revoked.as_ref()
+        self.revoked.as_deref()
     }
 
     /// That it is suspended: something about its owner, say.
     pub fn suspended(&self) -> Option<&Mark> {
-        self.suspended.as_ref()
+        self.suspended.as_deref()
     }
 
     /// That it is blocked: something about the token itself, say.
     pub fn blocked(&self) -> Option<&Mark> {
-        self.blocked.as_ref()
+        self.blocked.as_deref()
     }
 
     /// The part of the token's text that may be shown: all before the secret, or with the format's hint of it.
@@ -162,7 +162,7 @@ impl Record {
     /// mark, and its version.
     pub fn marked_revoked(mut self, mark: Mark) -> Self {
         if self.revoked.is_none() {
-            self.revoked = Some(mark);
+            self.revoked = Some(Box::new(mark));
             self.revision = self.revision.next_version();
         }
         self
@@ -187,12 +187,4 @@ impl Record {
             is_blocked: self.blocked.is_some(),
         })
     }
-}
-
-/// What a newer build wrote into the body and this one does not read: kept as it is, so that an older node's change
-/// does not drop it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Unread {
-    pub(crate) body: Map<String, Value>,
-    pub(crate) restrictions: Map<String, Value>,
 }

@@ -77,12 +77,14 @@ impl Restrictions {
     }
 
     /// Whether a client at `address` may use the token. An IPv4 address mapped into IPv6 counts as the IPv4 address.
+    #[inline]
     pub fn admit_client(&self, address: Option<IpAddr>) -> bool {
         self.networks.is_empty()
             || address.is_some_and(|address| self.networks.iter().any(|network| network.contains(address)))
     }
 
     /// Whether a resource server that calls itself `audience` may take the token.
+    #[inline]
     pub fn admit_audience(&self, audience: Option<&Audience>) -> bool {
         self.audience.is_none() || self.audience.as_ref() == audience
     }

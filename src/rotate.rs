@@ -133,11 +133,11 @@ impl Slots {
     fn turn(self, new: Slot, retiring_until: Option<Timestamp>) -> Self {
         let Self { current: old, retiring, spent } = self;
         match retiring_until {
-            None => Self { current: new, retiring: None, spent: Some(old) },
+            None => Self { current: new, retiring: None, spent: Some(Box::new(old)) },
             Some(until) => Self {
                 current: new,
-                retiring: Some(Retiring { slot: old, until }),
-                spent: retiring.map(|retiring| retiring.slot).or(spent),
+                retiring: Some(Box::new(Retiring { slot: old, until })),
+                spent: retiring.map(|retiring| Box::new(retiring.slot)).or(spent),
             },
         }
     }

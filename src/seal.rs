@@ -27,6 +27,7 @@ pub(crate) struct Unsealed {
 
 impl Sealing {
     /// Makes a slot by the minting key; `salt` is asked for only where it is needed.
+    #[inline(always)]
     pub(crate) fn begin<E>(
         presented: &Presented<'_>,
         id: TokenId,
@@ -53,6 +54,7 @@ impl Sealing {
     }
 
     /// Makes the slow hash, if there is one, on the calling thread.
+    #[inline(always)]
     pub(crate) fn finish_here(self) -> Result<Slot, NotMade> {
         match self {
             Self::Done(slot) => Ok(slot),

@@ -90,6 +90,11 @@ impl Verified {
         &self.record
     }
 
+    /// The record alone, once the proof has served.
+    pub fn into_record(self) -> Arc<Record> {
+        self.record
+    }
+
     /// Which of the record's secrets was presented; one that retires should be replaced soon.
     pub fn slot(&self) -> SlotKind {
         self.slot

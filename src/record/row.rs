@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{Record, Retiring, Revision, Slot, Slots, Unread};
+use super::{Record, Retiring, Revision, Slot, Slots};
 use crate::{
     annotation::{Annotations, Metadata, Tags},
     digest::KeyId,
@@ -115,13 +115,13 @@ impl Record {
             digest_version: i64::try_from(self.revision.digest_version).unwrap_or(i64::MAX),
             created_at: self.created_at.unix_millis(),
             expires_at: self.expiry.at().map(Timestamp::unix_millis),
-            revoked: self.revoked.as_ref().map(MarkRow::from),
-            suspended: self.suspended.as_ref().map(MarkRow::from),
-            blocked: self.blocked.as_ref().map(MarkRow::from),
+            revoked: self.revoked().map(MarkRow::from),
+            suspended: self.suspended().map(MarkRow::from),
+            blocked: self.blocked().map(MarkRow::from),
             current: current.into(),
             retiring: retiring.as_ref().map(|retiring| SlotRow::from(&retiring.slot)),
             retiring_until: retiring.as_ref().map(|retiring| retiring.until.unix_millis()),
-            spent: spent.as_ref().map(SlotRow::from),
+            spent: spent.as_deref().map(SlotRow::from),
             body: Value::Object(self.to_body()).to_string(),
         }
     }
@@ -138,14 +138,16 @@ impl Record {
         let count = |number: i64, column| {
             u64::try_from(number).ok().filter(|count| is_version(*count)).ok_or_else(corrupt(column))
         };
-        let mark =
-            |mark: Option<MarkRow>, column| mark.map(|mark| read_mark(&mark).ok_or_else(corrupt(column))).transpose();
+        let mark = |mark: Option<MarkRow>, column| {
+            mark.map(|mark| read_mark(&mark).map(Box::new).ok_or_else(corrupt(column))).transpose()
+        };
         let slot = |slot: &SlotRow, column| read_slot(slot).ok_or_else(corrupt(column));
 
         let retiring = match (&row.retiring, row.retiring_until) {
             (None, None) => None,
             (Some(retiring), Some(until)) => {
-                Some(Retiring { slot: slot(retiring, "retiring")?, until: moment(until, "retiring_until")? })
+                let until = moment(until, "retiring_until")?;
+                Some(Box::new(Retiring { slot: slot(retiring, "retiring")?, until }))
             }
             _ => return Err(corrupt("retiring_until")()),
         };
@@ -166,7 +168,7 @@ impl Record {
             slots: Slots {
                 current: slot(&row.current, "current")?,
                 retiring,
-                spent: row.spent.as_ref().map(|spent| slot(spent, "spent")).transpose()?,
+                spent: row.spent.as_ref().map(|spent| slot(spent, "spent").map(Box::new)).transpose()?,
             },
             public: "".into(),
             environment: None,
@@ -174,7 +176,7 @@ impl Record {
             annotations: Annotations::default(),
             scopes: Scopes::none(),
             restrictions: Restrictions::none(),
-            unread: Unread::default(),
+            unread: None,
         };
         record.read_body(&row.body).ok_or_else(corrupt("body"))?;
         Ok(record)
@@ -182,7 +184,7 @@ impl Record {
 
     fn to_body(&self) -> Map<String, Value> {
         let Annotations { name, description, tags, metadata } = &self.annotations;
-        let mut body = self.unread.body.clone();
+        let Unread { mut body, mut restrictions } = self.unread.as_deref().cloned().unwrap_or_default();
         body.insert("v".into(), BODY_VERSION.into());
         body.insert("public".into(), (&*self.public).into());
         put(&mut body, "environment", self.environment.as_ref().map(|environment| environment.as_str().into()));
@@ -194,7 +196,6 @@ impl Record {
         put(&mut body, "tags", list(tags.iter().map(|tag| tag.as_str().into())));
         put(&mut body, "metadata", (!metadata.is_empty()).then(|| metadata.to_value()));
         put(&mut body, "scopes", list(self.scopes.texts().map(Value::from)));
-        let mut restrictions = self.unread.restrictions.clone();
         let networks = self.restrictions.networks().iter().map(|network| network.to_string().into());
         put(&mut restrictions, "networks", list(networks));
         put(&mut restrictions, "audience", self.restrictions.audience().map(|audience| audience.as_str().into()));
@@ -225,16 +226,18 @@ impl Record {
         }
         self.scopes =
             read(&mut body, "scopes", |value| Scopes::from_texts(texts_of(value)?).ok())?.unwrap_or(Scopes::none());
-        match body.remove("restrictions") {
-            None => {}
+        let restrictions = match body.remove("restrictions") {
+            None => Map::new(),
             Some(Value::Object(restrictions)) => self.read_restrictions(restrictions)?,
             Some(_) => return None,
-        }
-        self.unread.body = body;
+        };
+        let all_read = body.is_empty() && restrictions.is_empty();
+        self.unread = (!all_read).then(|| Box::new(Unread { body, restrictions }));
         Some(())
     }
 
-    fn read_restrictions(&mut self, mut members: Map<String, Value>) -> Option<()> {
+    /// Gives back the members that this build does not know.
+    fn read_restrictions(&mut self, mut members: Map<String, Value>) -> Option<Map<String, Value>> {
         let networks = read(&mut members, "networks", owned_texts_of)?;
         if networks.as_ref().is_some_and(Vec::is_empty) {
             return None; // never written; it must not come to mean "any network"
@@ -248,9 +251,16 @@ impl Record {
         for name in members.keys() {
             self.restrictions.add_unknown(name.clone());
         }
-        self.unread.restrictions = members;
-        Some(())
+        Some(members)
     }
+}
+
+/// What a newer build wrote into the body and this one does not read: kept as it is, so that an older node's change
+/// does not drop it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Unread {
+    pub(crate) body: Map<String, Value>,
+    pub(crate) restrictions: Map<String, Value>,
 }
 
 /// From 1, and below the greatest number, so that there is always a next one.

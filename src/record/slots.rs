@@ -12,14 +12,16 @@ pub struct Slot {
 }
 
 /// The secrets of a record: one that is current, at most one that retires, at most one that is spent.
+///
+/// The last two are boxed: few records have them, and every verification reads what stands around them.
 #[derive(Debug, Clone)]
 pub struct Slots {
     /// The newest.
     pub current: Slot,
     /// The one before it, while its overlap runs.
-    pub retiring: Option<Retiring>,
+    pub retiring: Option<Box<Retiring>>,
     /// The newest one that has ended: kept so that its reuse is seen.
-    pub spent: Option<Slot>,
+    pub spent: Option<Box<Slot>>,
 }
 
 /// A secret that was rotated away and is good until its overlap ends.
@@ -63,7 +65,7 @@ impl Slots {
     pub fn iter(&self) -> impl Iterator<Item = (SlotKind, &Slot)> {
         std::iter::once((SlotKind::Current, &self.current))
             .chain(self.retiring.as_ref().map(|retiring| (SlotKind::Retiring, &retiring.slot)))
-            .chain(self.spent.as_ref().map(|slot| (SlotKind::Spent, slot)))
+            .chain(self.spent.as_deref().map(|slot| (SlotKind::Spent, slot)))
     }
 
     /// The slot of this kind, if it is there.
@@ -72,12 +74,12 @@ impl Slots {
         match kind {
             SlotKind::Current => Some(&self.current),
             SlotKind::Retiring => self.retiring.as_ref().map(|retiring| &retiring.slot),
-            SlotKind::Spent => self.spent.as_ref(),
+            SlotKind::Spent => self.spent.as_deref(),
         }
     }
 
     /// The first slot whose selector is sought, the current one first.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, is_sought: impl Fn(&Selector) -> bool) -> Option<(SlotKind, &Slot)> {
         // Nearly always the current one, so it is not sought behind an iterator over three.
         if is_sought(&self.current.selector) {
@@ -90,7 +92,7 @@ impl Slots {
         match kind {
             SlotKind::Current => Some(&mut self.current),
             SlotKind::Retiring => self.retiring.as_mut().map(|retiring| &mut retiring.slot),
-            SlotKind::Spent => self.spent.as_mut(),
+            SlotKind::Spent => self.spent.as_deref_mut(),
         }
     }
 }
