@@ -1,6 +1,6 @@
 //! What happened: values handed to the host's sink.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::{
     caller::Caller,
@@ -113,6 +113,46 @@ pub enum EventKind {
         /// Which key.
         key: KeyId,
     },
+    /// A slow hash was not made: as many wait as are allowed to. One event stands for all of a while.
+    #[non_exhaustive]
+    Overloaded {
+        /// How many since the last such event.
+        count: u64,
+    },
+    /// Denials of texts that no secret was proven for, more than are told one by one.
+    #[non_exhaustive]
+    DenialsSuppressed {
+        /// How many.
+        count: u64,
+    },
+    /// A token came over from another system.
+    Imported,
+    /// The token's end is nearer than a threshold; each is told once, over all nodes.
+    #[non_exhaustive]
+    Expiring {
+        /// When it ends.
+        expiry: Timestamp,
+        /// The threshold.
+        threshold: Duration,
+    },
+    /// Records were deleted after their retention.
+    #[non_exhaustive]
+    Purged {
+        /// How many.
+        count: u64,
+    },
+    /// Uses were noted too late or too many, and are not in the store.
+    #[non_exhaustive]
+    UsesDropped {
+        /// How many.
+        count: u64,
+    },
+    /// Events were dropped before a slow sink.
+    #[non_exhaustive]
+    EventsDropped {
+        /// How many.
+        count: u64,
+    },
 }
 
 impl EventKind {
@@ -135,6 +175,13 @@ impl EventKind {
             Self::Denied { .. } => "denied",
             Self::Refused { .. } => "refused",
             Self::Unverifiable { .. } => "unverifiable",
+            Self::Overloaded { .. } => "overloaded",
+            Self::DenialsSuppressed { .. } => "denials_suppressed",
+            Self::Imported => "imported",
+            Self::Expiring { .. } => "expiring",
+            Self::Purged { .. } => "purged",
+            Self::UsesDropped { .. } => "uses_dropped",
+            Self::EventsDropped { .. } => "events_dropped",
         }
     }
 }

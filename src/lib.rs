@@ -12,6 +12,7 @@ pub mod entropy;
 pub mod scope;
 pub mod text;
 pub mod time;
+mod timer;
 
 // 1: the words
 pub mod annotation;
@@ -71,6 +72,7 @@ pub use server_key::draw_server_key;
 pub use store::{SharedStore, TokenStore};
 pub use subject::{Actor, By, Mark, Owner};
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};
+pub use timer::Timer;
 pub use token::{Checksum, Environment, Families, Family, Presented, Selector, Token, TokenFormat, TokenId};
 #[doc(inline)]
 pub use verify::{Verified, verify};

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 /// Every module, by layer from the bottom up. A module uses modules of lower layers alone.
 const LAYERS: [&[&str]; 8] = [
-    &["alphabet", "digest", "entropy", "scope", "text", "time"],
+    &["alphabet", "digest", "entropy", "scope", "text", "time", "timer"],
     &["annotation", "denial", "expiry", "restriction", "server_key", "subject", "token"],
     &["record"],
     &["caller", "check", "circumstances", "grant", "seal"],
@@ -27,7 +27,7 @@ const EFFECTS: [(&str, &[&str]); 12] = [
     ("subtle::", &["digest"]),
     ("argon2::{Algorithm", &["digest"]),
     ("async ", &["memory", "policy", "registry", "store"]),
-    ("Future", &["digest", "policy", "store"]),
+    ("Future", &["digest", "policy", "store", "timer"]),
     ("tracing::", &["event"]),
     ("thread::", &["digest"]),
 ];
