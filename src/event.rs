@@ -1,6 +1,10 @@
 //! What happened: values handed to the host's sink.
 
+mod denials;
+
 use std::{fmt, time::Duration};
+
+pub(crate) use denials::{DenialBound, Telling};
 
 use crate::{
     caller::Caller,
@@ -147,6 +151,14 @@ pub enum EventKind {
         /// How many.
         count: u64,
     },
+    /// A step of the upkeep that goes on by itself has failed; it is tried again at the next tick.
+    #[non_exhaustive]
+    MaintenanceFailed {
+        /// Which.
+        step: Step,
+        /// The store's word for it.
+        error: String,
+    },
     /// Events were dropped before a slow sink.
     #[non_exhaustive]
     EventsDropped {
@@ -181,8 +193,41 @@ impl EventKind {
             Self::Expiring { .. } => "expiring",
             Self::Purged { .. } => "purged",
             Self::UsesDropped { .. } => "uses_dropped",
+            Self::MaintenanceFailed { .. } => "maintenance_failed",
             Self::EventsDropped { .. } => "events_dropped",
         }
+    }
+}
+
+/// A step of [`Registry::maintain`](crate::Registry::maintain).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Writing the uses that were noted.
+    Uses,
+    /// Deleting what is past its retention.
+    Purge,
+    /// Warning of ends that come near.
+    Warnings,
+    /// Revoking what is not used any more.
+    Sweep,
+}
+
+impl Step {
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Uses => "uses",
+            Self::Purge => "purge",
+            Self::Warnings => "warnings",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -241,6 +286,7 @@ impl EventSink for TracingSink {
             EventKind::Refused { code } => {
                 tracing::warn!(event, code, token, tenant, owner, address, request);
             }
+            EventKind::MaintenanceFailed { step, error } => tracing::warn!(event, step = step.as_str(), error),
             EventKind::RehashFailed => tracing::warn!(event, token, tenant, owner),
             _ => tracing::info!(event, token, tenant, owner, actor),
         }

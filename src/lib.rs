@@ -43,8 +43,10 @@ pub mod change;
 pub mod event;
 pub mod policy;
 pub mod rotate;
+mod uses;
 
 // 6
+pub mod maintain;
 pub mod memory;
 
 // 7: plumbing
@@ -60,6 +62,7 @@ pub use denial::Denial;
 pub use digest::{Algorithm, Argon2Bounds, Argon2Cost, Digest, KeyId, Keyring};
 pub use expiry::{Expiry, Lifetime};
 pub use grant::Grant;
+pub use maintain::{Maintained, Retention};
 pub use memory::MemoryStore;
 pub use mint::Minted;
 pub use policy::{IssuePolicy, Policy};
@@ -74,5 +77,6 @@ pub use subject::{Actor, By, Mark, Owner};
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};
 pub use timer::Timer;
 pub use token::{Checksum, Environment, Families, Family, Presented, Selector, Token, TokenFormat, TokenId};
+pub use uses::UseNotes;
 #[doc(inline)]
 pub use verify::{Verified, verify};

@@ -2,12 +2,11 @@
 
 mod changing;
 mod issuing;
+mod maintaining;
+mod telling;
 mod verifying;
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 pub use changing::{ChangeError, ReadError, Target};
 pub use issuing::{IssueError, Issued, RotationError};
@@ -18,12 +17,14 @@ use crate::{
     check::CheckError,
     digest::{Keyring, argon2::Job, pool::Pool},
     entropy::{Entropy, SystemEntropy},
-    event::{Event, EventSink, NoSink},
+    event::{DenialBound, EventSink},
+    maintain::{IdleTooShort, Maintenance},
     policy::{IssuePolicy, Policy, SharedPolicy},
     restriction::Audience,
     store::{SharedStore, TokenStore},
     time::{Clock, SystemClock},
     token::{Environment, Families},
+    uses::{UseNotes, Uses},
 };
 
 /// Issues, verifies and manages the tokens of one service.
@@ -62,7 +63,11 @@ struct Parts {
     audience: Option<Audience>,
     issue_policy: IssuePolicy,
     policy: Option<SharedPolicy>,
-    sink: Arc<dyn EventSink>,
+    /// None: then no event is made at all.
+    sink: Option<Arc<dyn EventSink>>,
+    denials: DenialBound,
+    uses: Uses,
+    maintenance: Maintenance,
     /// Started with the first slow hash; most registries never make one.
     pool: OnceLock<Pool>,
 }
@@ -80,7 +85,10 @@ impl Registry {
             audience: None,
             issue_policy: IssuePolicy::default(),
             policy: None,
-            sink: Arc::new(NoSink),
+            sink: None,
+            denials: DenialBound::default(),
+            uses: Uses::new(UseNotes::default()),
+            maintenance: Maintenance::default(),
             pool: OnceLock::new(),
         })
     }
@@ -93,11 +101,6 @@ impl Registry {
     /// The store.
     pub fn store(&self) -> &SharedStore {
         &self.0.store
-    }
-
-    /// Hands an event to the sink; a panic there must not touch the request.
-    fn emit(&self, event: &Event) {
-        let _ = catch_unwind(AssertUnwindSafe(|| self.0.sink.emit(event)));
     }
 
     /// Makes a slow hash, off the calling thread.
@@ -150,7 +153,7 @@ impl RegistryBuilder {
 
     /// Tells this sink what happens.
     pub fn sink(mut self, sink: impl EventSink) -> Self {
-        self.0.sink = Arc::new(sink);
+        self.0.sink = Some(Arc::new(sink));
         self
     }
 
@@ -172,7 +175,7 @@ impl RegistryBuilder {
     /// # Errors
     ///
     /// [`InvalidRegistry`] if the families name environments and none of them is served, or one is served that none
-    /// names.
+    /// names, or unused tokens would be revoked before their uses are written.
     pub fn build(self) -> Result<Registry, InvalidRegistry> {
         let Parts { families, environments, .. } = &self.0;
         if environments.is_empty() && families.environments().next().is_some() {
@@ -182,6 +185,7 @@ impl RegistryBuilder {
         {
             return Err(InvalidRegistry::UnknownEnvironment { environment: unknown.clone() });
         }
+        self.0.maintenance.check_idle(self.0.uses.every())?;
         Ok(Registry(Arc::new(self.0)))
     }
 }
@@ -199,4 +203,7 @@ pub enum InvalidRegistry {
         /// Which.
         environment: Environment,
     },
+    /// It would revoke tokens as unused whose uses are not written yet.
+    #[error(transparent)]
+    Idle(#[from] IdleTooShort),
 }

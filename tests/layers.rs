@@ -11,8 +11,8 @@ const LAYERS: [&[&str]; 8] = [
     &["record"],
     &["caller", "check", "circumstances", "grant", "seal"],
     &["mint", "store", "verify"],
-    &["change", "event", "policy", "rotate"],
-    &["memory"],
+    &["change", "event", "policy", "rotate", "uses"],
+    &["maintain", "memory"],
     &["registry"],
 ];
 
@@ -26,10 +26,10 @@ const EFFECTS: [(&str, &[&str]); 12] = [
     ("sha2::", &["digest"]),
     ("subtle::", &["digest"]),
     ("argon2::{Algorithm", &["digest"]),
-    ("async ", &["memory", "policy", "registry", "store"]),
-    ("Future", &["digest", "policy", "store", "timer"]),
+    ("async ", &["maintain", "memory", "policy", "registry", "store"]),
+    ("Future", &["digest", "policy", "registry", "store", "timer"]),
     ("tracing::", &["event"]),
-    ("thread::", &["digest"]),
+    ("thread::", &["digest", "event"]),
 ];
 
 /// The files an auditor reads, in order.

@@ -59,17 +59,13 @@ impl Registry {
         let verified = match verify(check, record.clone(), &circumstances) {
             Ok(verified) => verified,
             Err(denial) => {
-                let denied = Event::new(now, EventKind::Denied { denial }).caller(caller);
-                self.emit(&match &record {
-                    Some(record) => denied.of(record),
-                    None => denied,
-                });
+                self.emit_denied(denial, record.as_deref(), caller, now);
                 return Err(VerifyError::Denied(denial));
             }
         };
         self.rehash_if_outdated(&presented, verified.record(), verified.slot(), now).await;
         let verified = self.under_policy(verified, caller, now).await?;
-        self.emit(&Event::new(now, EventKind::Used).of(verified.record()).caller(caller));
+        self.note_use(verified.record(), caller, now);
         Ok(verified)
     }
 

@@ -44,6 +44,11 @@ impl Filter {
         Self { owner: Some(owner), ..Self::default() }
     }
 
+    /// The active records that end before this moment.
+    pub fn expiring(before: Timestamp) -> Self {
+        Self { status: Some(Status::Active), expires_before: Some(before), ..Self::default() }
+    }
+
     /// The predicate: the meaning of the fields, and what a store calls that writes no queries. It holds for a
     /// [`Record`], and for a [`Row`] whose body cannot be read as well.
     pub fn matches<'a>(&self, token: impl Into<Columns<'a>>, usage: Option<&Usage>, now: Timestamp) -> bool {

@@ -1,0 +1,56 @@
+//! Handing events to the host's sink.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Registry;
+use crate::{
+    caller::Caller,
+    denial::Denial,
+    event::{Event, EventKind, Telling},
+    record::{Record, Usage},
+    time::Timestamp,
+};
+
+impl Registry {
+    /// Hands an event to the sink; a panic there must not touch the request.
+    pub(super) fn emit(&self, event: &Event) {
+        if let Some(sink) = &self.0.sink {
+            let _ = catch_unwind(AssertUnwindSafe(|| sink.emit(event)));
+        }
+    }
+
+    /// Tells of a count, unless it is zero.
+    pub(super) fn emit_count(&self, now: Timestamp, count: u64, kind: impl FnOnce(u64) -> EventKind) {
+        if count > 0 {
+            self.emit(&Event::new(now, kind(count)));
+        }
+    }
+
+    /// Tells of a denial. Where no secret was proven, whoever is denied could make any number of them: those are bounded.
+    pub(super) fn emit_denied(&self, denial: Denial, record: Option<&Record>, caller: &Caller, now: Timestamp) {
+        if self.0.sink.is_none() {
+            return;
+        }
+        if !denial.may_be_told() {
+            let Telling { denial: is_told, suppressed } = self.0.denials.count(now);
+            self.emit_count(now, suppressed, |count| EventKind::DenialsSuppressed { count });
+            if !is_told {
+                return;
+            }
+        }
+        let denied = Event::new(now, EventKind::Denied { denial }).caller(caller);
+        self.emit(&match record {
+            Some(record) => denied.of(record),
+            None => denied,
+        });
+    }
+
+    /// Notes a use in memory and tells of it. On every request's path: no event is made that nobody hears.
+    pub(super) fn note_use(&self, record: &Record, caller: &Caller, now: Timestamp) {
+        let Caller { address, agent, .. } = caller;
+        self.0.uses.note(record.id(), Usage { at: now, address: *address, agent: agent.clone() });
+        if self.0.sink.is_some() {
+            self.emit(&Event::new(now, EventKind::Used).of(record).caller(caller));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A store whose writes can be turned away, as on a node that has lost the primary.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use counterfoil::{
+    KeyId, Mark, Record, Selector, SharedStore, Timestamp, TokenId, TokenStore,
+    record::{Revision, Use},
+    store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, StoreErrorKind, Stored},
+};
+
+/// A store behind a gate. Clones share the gate.
+#[derive(Debug, Clone)]
+pub(crate) struct Gated {
+    store: SharedStore,
+    is_read_only: Arc<AtomicBool>,
+}
+
+impl Gated {
+    pub(crate) fn new(store: SharedStore) -> Self {
+        Self { store, is_read_only: Arc::default() }
+    }
+
+    pub(crate) fn set_read_only(&self, is_read_only: bool) {
+        self.is_read_only.store(is_read_only, Ordering::SeqCst);
+    }
+
+    fn writable(&self) -> Result<&SharedStore, StoreError> {
+        if self.is_read_only.load(Ordering::SeqCst) { Err(StoreErrorKind::ReadOnly.into()) } else { Ok(&self.store) }
+    }
+}
+
+impl TokenStore for Gated {
+    async fn insert(&self, record: &Record, limit: Option<u32>, now: Timestamp) -> Result<(), StoreError> {
+        self.writable()?.insert(record, limit, now).await
+    }
+
+    async fn find(&self, selectors: &[Selector]) -> Result<Option<Arc<Record>>, StoreError> {
+        self.store.find(selectors).await
+    }
+
+    async fn get(&self, id: TokenId) -> Result<Option<Stored>, StoreError> {
+        self.store.get(id).await
+    }
+
+    async fn list(&self, query: &ListQuery, now: Timestamp) -> Result<Page, StoreError> {
+        self.store.list(query, now).await
+    }
+
+    async fn update(
+        &self,
+        record: &Record,
+        expected: Revision,
+        limit: Option<u32>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writable()?.update(record, expected, limit, now).await
+    }
+
+    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
+        self.writable()?.revoke(target, mark, now).await
+    }
+
+    async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
+        self.writable()?.record_uses(uses).await
+    }
+
+    async fn purge(
+        &self,
+        revoked_before: Timestamp,
+        expired_before: Option<Timestamp>,
+        max_rows: u32,
+    ) -> Result<u64, StoreError> {
+        self.writable()?.purge(revoked_before, expired_before, max_rows).await
+    }
+
+    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
+        self.writable()?.claim_warning(id, expiry, threshold).await
+    }
+
+    async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
+        self.store.count_by_key(key).await
+    }
+}
