@@ -1,10 +1,45 @@
 //! What happened: values handed to the host's sink.
+//!
+//! Every event has its moment and its [`EventKind`]; beside these it says of which token and owner it is, by whom and why
+//! a change was made, and who presented the token, where that is known. These are all of them:
+//!
+//! | name | fields | of | when | full queue |
+//! |---|---|---|---|---|
+//! | `issued` | | token, owner, by | a token was stored | waits |
+//! | `imported` | | token, owner, by | a token of another system was stored | waits |
+//! | `rotated` | `overlap_until` | token, owner, by | a new secret was stored | waits |
+//! | `annotated` | | token, owner, by | a change was stored | waits |
+//! | `expiry_set` | `expiry` | token, owner, by | a change was stored | waits |
+//! | `scopes_narrowed` | | token, owner, by | a change was stored | waits |
+//! | `blocked` | | token, owner, by | a change was stored | waits |
+//! | `unblocked` | | token, owner, by | a change was stored | waits |
+//! | `suspended` | | token, owner, by | a change was stored | waits |
+//! | `resumed` | | token, owner, by | a change was stored | waits |
+//! | `revoked` | | token, owner if its record was read, by | a token was revoked, one event for each | waits |
+//! | `rehashed` | `key` | token, owner | a use has made the digest anew | dropped |
+//! | `rehash_failed` | | token, owner | that could not be stored | dropped |
+//! | `used` | | token, owner, caller | a token was verified, each time | dropped |
+//! | `denied` | `denial` | token and owner if a record was found, caller | a token was refused, each time; without a proven secret so many a second | dropped |
+//! | `denials_suppressed` | `count` | | once for a second in which there were more | dropped |
+//! | `refused` | `code` | token, owner, caller | the host's policy refused a use | dropped |
+//! | `unverifiable` | `key` | token, owner, caller | a server key is missing here | dropped |
+//! | `overloaded` | `count` | | slow hashes were not made, once for a while | dropped |
+//! | `expiring` | `expiry`, `threshold` | token, owner | an end has come within a threshold, once over all nodes | waits |
+//! | `purged` | `count` | | a run of the upkeep has deleted records | waits |
+//! | `uses_dropped` | `count` | | once before uses are written | waits |
+//! | `maintenance_failed` | `step`, `error` | | a step of a run in the background has failed | waits |
+//! | `events_dropped` | `count` | | a [`QueuedSink`] was full, once there is room again | waits |
+//!
+//! The last column is what a [`QueuedSink`] does when it is full. A malformed text is no event: anybody can make any
+//! number of those, and each is refused before anything is looked up.
 
 mod denials;
+mod queued;
 
 use std::{fmt, time::Duration};
 
 pub(crate) use denials::{DenialBound, Telling};
+pub use queued::QueuedSink;
 
 use crate::{
     caller::Caller,
@@ -168,6 +203,22 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Whether it comes of a request that verifies a token, which must wait for no sink: a [`QueuedSink`] that is full
+    /// drops it. All others are changes, or told once in a while.
+    pub const fn may_be_dropped(&self) -> bool {
+        matches!(
+            self,
+            Self::Used
+                | Self::Denied { .. }
+                | Self::Refused { .. }
+                | Self::Unverifiable { .. }
+                | Self::Overloaded { .. }
+                | Self::Rehashed { .. }
+                | Self::RehashFailed
+                | Self::DenialsSuppressed { .. }
+        )
+    }
+
     /// The stable name.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -290,5 +341,74 @@ impl EventSink for TracingSink {
             EventKind::RehashFailed => tracing::warn!(event, token, tenant, owner),
             _ => tracing::info!(event, token, tenant, owner, actor),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every kind with the names of its fields. One that is left out does not compile.
+    macro_rules! kinds {
+        ($($variant:ident { $($field:ident: $value:expr),* })*) => {{
+            fn all_are_named(kind: EventKind) {
+                match kind {
+                    $(EventKind::$variant { $($field: _),* } => {})*
+                }
+            }
+            let _ = all_are_named;
+            vec![$((EventKind::$variant { $($field: $value),* }, vec![$(stringify!($field)),*])),*]
+        }};
+    }
+
+    #[test]
+    fn the_table_holds_every_kind_with_its_fields() {
+        let key: KeyId = "k1".parse().unwrap();
+        let kinds: Vec<(EventKind, Vec<&str>)> = kinds! {
+            Issued {}
+            Imported {}
+            Rotated { overlap_until: None }
+            Annotated {}
+            ExpirySet { expiry: Expiry::Never }
+            ScopesNarrowed {}
+            Blocked {}
+            Unblocked {}
+            Suspended {}
+            Resumed {}
+            Revoked {}
+            Rehashed { key: key }
+            RehashFailed {}
+            Used {}
+            Denied { denial: Denial::Unknown }
+            DenialsSuppressed { count: 1 }
+            Refused { code: String::new() }
+            Unverifiable { key: key }
+            Overloaded { count: 1 }
+            Expiring { expiry: Timestamp::MIN, threshold: Duration::ZERO }
+            Purged { count: 1 }
+            UsesDropped { count: 1 }
+            MaintenanceFailed { step: Step::Uses, error: String::new() }
+            EventsDropped { count: 1 }
+        };
+        let row = |kind: &EventKind, fields: &[&str]| {
+            let fields: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
+            let full = if kind.may_be_dropped() { "dropped" } else { "waits" };
+            (format!("`{}`", kind.as_str()), fields.join(", "), full.to_owned())
+        };
+        let expected: Vec<_> = kinds.iter().map(|(kind, fields)| row(kind, fields)).collect();
+        let rows = include_str!("event.rs").lines().filter_map(|line| line.strip_prefix("//! | `"));
+        let told: Vec<_> = rows
+            .map(|row| {
+                let cells: Vec<_> = row.trim_end_matches('|').split('|').map(str::trim).collect();
+                (format!("`{}", cells[0]), cells[1].to_owned(), cells[4].to_owned())
+            })
+            .collect();
+        assert_eq!(told, expected);
+        let names: BTreeSet<_> = kinds.iter().map(|(kind, _)| kind.as_str()).collect();
+        assert_eq!(names.len(), kinds.len(), "a name is given twice");
     }
 }
