@@ -19,6 +19,8 @@ fn types_cross_threads() {
     crosses_threads::<Registry>();
     crosses_threads::<SharedStore>();
     crosses_threads::<Token>();
+    crosses_threads::<counterfoil::Maintained>();
+    crosses_threads::<counterfoil::event::QueuedSink>();
     crosses_threads::<Verified>();
 }
 
@@ -29,6 +31,7 @@ fn errors_are_errors() {
     is_an_error::<RotationError>();
     is_an_error::<StoreError>();
     is_an_error::<VerifyError>();
+    is_an_error::<counterfoil::maintain::StepFailed>();
 }
 
 /// Compiles only if every future of a registry can be spawned.
@@ -40,6 +43,9 @@ fn futures_cross_threads(registry: &Registry, grant: Grant, id: counterfoil::Tok
     is_send(registry.rotate(id, &Rotation::at_once()));
     is_send(registry.revoke(id, counterfoil::By::unknown()));
     is_send(registry.block(id, counterfoil::By::unknown()));
+    is_send(registry.maintain());
+    is_send(registry.shutdown());
+    is_send(registry.background(|_| std::future::ready(()), std::time::Duration::ZERO));
 }
 
 /// Compiles only if stores of every shape can be given to a registry: references and trait objects among their
