@@ -60,7 +60,7 @@ async fn a_use_is_seen_in_get_and_list_once_it_is_flushed() {
 async fn uses_of_one_token_are_written_once_in_an_interval_and_at_once_from_a_new_address() {
     // A use at a second from an address (`-`: unknown), and what a run of the upkeep right after it writes.
     type Step = (u64, &'static str, u64);
-    let cases: [(&str, &[Step]); 5] = [
+    let cases: [(&str, &[Step]); 6] = [
         ("the first is due", &[(0, "-", 1), (1, "-", 0)]),
         ("the interval", &[(0, "-", 1), (1, "-", 0), (59, "-", 0), (60, "-", 1), (61, "-", 0), (120, "-", 1)]),
         ("after a pause", &[(0, "-", 1), (86_400, "-", 1), (86_401, "-", 0)]),
@@ -68,6 +68,7 @@ async fn uses_of_one_token_are_written_once_in_an_interval_and_at_once_from_a_ne
             "a new address",
             &[(0, "192.0.2.1", 1), (1, "192.0.2.1", 0), (2, "192.0.2.2", 1), (3, "192.0.2.2", 0), (4, "192.0.2.1", 1)],
         ),
+        ("a known address", &[(0, "192.0.2.1", 1), (60, "-", 1), (61, "192.0.2.1", 0), (62, "192.0.2.2", 1)]),
         ("no address", &[(0, "-", 1), (1, "192.0.2.1", 1), (2, "-", 0), (3, "192.0.2.1", 0), (4, "192.0.2.2", 1)]),
     ];
     for (case, steps) in cases {
@@ -176,6 +177,33 @@ async fn a_read_only_store_fails_no_request_and_gets_the_uses_later() {
         }
         assert_eq!(rig.events.take(), [""; 0]);
     }
+}
+
+#[test]
+fn a_use_during_a_write_is_noted_and_written_by_the_next() {
+    let store = Gated::new(SharedStore::new(MemoryStore::new()));
+    let rig = Rig::with("memory", SharedStore::new(store.clone()), minting_k1(), |builder| builder);
+    pollster::block_on(async {
+        let known = rig.registry.issue(grant()).await.unwrap();
+        let new = rig.registry.issue(grant()).await.unwrap();
+        rig.registry.verify(known.token.expose()).await.unwrap();
+        let ids = [known.record.id(), new.record.id()];
+        // Long after the first use: by then its place would be given up, if nothing waited in it.
+        let (registry, clock) = (rig.registry.clone(), rig.clock.clone());
+        store.meanwhile(move || {
+            clock.set(at(DAY));
+            for token in [known.token, new.token] {
+                pollster::block_on(registry.verify(token.expose())).unwrap();
+            }
+        });
+        rig.wait(DAY);
+        assert_eq!(rig.registry.flush_uses().await.unwrap(), 1);
+        let registry = &rig.registry;
+        let used = |id| async move { usage(registry, id).await.map(|usage| usage.at) };
+        assert_eq!((used(ids[0]).await, used(ids[1]).await), (Some(at(Duration::ZERO)), None));
+        assert_eq!(rig.registry.flush_uses().await.unwrap(), 2);
+        assert_eq!((used(ids[0]).await, used(ids[1]).await), (Some(at(DAY)), Some(at(DAY))));
+    });
 }
 
 #[derive(Debug)]

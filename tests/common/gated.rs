@@ -1,8 +1,11 @@
-//! A store whose writes can be turned away, as on a node that has lost the primary.
+//! A store whose writes can be turned away, as on a node that has lost the primary, or met by something else.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part, and fails by panicking")]
 
 use std::{
+    fmt,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -14,16 +17,30 @@ use counterfoil::{
     store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, StoreErrorKind, Stored},
 };
 
+type Meanwhile = Box<dyn FnOnce() + Send>;
+
 /// A store behind a gate. Clones share the gate.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Gated {
     store: SharedStore,
     is_read_only: Arc<AtomicBool>,
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+}
+
+impl fmt::Debug for Gated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.store.fmt(f)
+    }
 }
 
 impl Gated {
     pub(crate) fn new(store: SharedStore) -> Self {
-        Self { store, is_read_only: Arc::default() }
+        Self { store, is_read_only: Arc::default(), meanwhile: Arc::default() }
+    }
+
+    /// Does this while the next uses are being written.
+    pub(crate) fn meanwhile(&self, step: impl FnOnce() + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some(Box::new(step));
     }
 
     pub(crate) fn set_read_only(&self, is_read_only: bool) {
@@ -67,6 +84,8 @@ impl TokenStore for Gated {
     }
 
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        meanwhile.into_iter().for_each(|step| step());
         self.writable()?.record_uses(uses).await
     }
 
