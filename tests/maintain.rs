@@ -329,6 +329,11 @@ async fn a_step_that_fails_keeps_no_other_from_being_made() {
         store.set_read_only(false);
         let run = rig.registry.maintain().await.unwrap();
         assert_eq!((run.uses_written, run.purged, run.warned, run.failures.len()), (1, 1, 1, 0), "{kind}");
+        // What was claimed is remembered, and not claimed again at every tick.
+        store.set_read_only(true);
+        let run = rig.registry.maintain().await.unwrap();
+        let failed: Vec<_> = run.failures.iter().map(|failure| failure.step).collect();
+        assert_eq!(failed, [Step::Purge], "{kind}");
     }
 }
 

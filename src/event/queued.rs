@@ -130,7 +130,8 @@ impl EventSink for QueuedSink {
                 state.dropped = Some((count.saturating_add(1), event.at));
                 return;
             }
-            let waited = shared.has_room.wait_while(state, |state| state.queue.len() >= shared.capacity);
+            let is_full = |state: &mut State| state.queue.len() >= shared.capacity && !state.has_ended;
+            let waited = shared.has_room.wait_while(state, is_full);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
         state.push(event.clone());
@@ -146,6 +147,7 @@ impl Shared {
     }
 
     fn work(&self, sink: &dyn EventSink) {
+        let _ending = Ending(self);
         loop {
             let waited = self.has_work.wait_while(self.lock(), |state| state.queue.is_empty() && !state.is_closed);
             let Some(event) = waited.unwrap_or_else(PoisonError::into_inner).pop() else { break };
@@ -154,8 +156,17 @@ impl Shared {
             self.lock().delivered += 1;
             self.has_delivered.notify_all();
         }
-        self.lock().has_ended = true;
-        self.has_delivered.notify_all();
+    }
+}
+
+/// However the thread ends, nobody waits for it afterwards.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.lock().has_ended = true;
+        self.0.has_delivered.notify_all();
+        self.0.has_room.notify_all();
     }
 }
 
