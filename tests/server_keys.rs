@@ -41,7 +41,7 @@ impl Service {
     /// Waits until every caller has had a few turns since now.
     async fn let_callers_work(&self) {
         let enough = self.verified.load(Ordering::SeqCst) + 8 * CALLERS;
-        while self.verified.load(Ordering::SeqCst) < enough {
+        while self.verified.load(Ordering::SeqCst) < enough && !self.is_over.load(Ordering::SeqCst) {
             tokio::task::yield_now().await;
         }
     }
@@ -52,6 +52,7 @@ async fn verify_for_ever(service: Arc<Service>, first_turn: usize) {
     while !service.is_over.load(Ordering::SeqCst) {
         let token = service.token(turn);
         if let Err(error) = service.node(turn / 3).verify(&token).await {
+            service.is_over.store(true, Ordering::SeqCst);
             panic!("a good token was not let in: {error}");
         }
         service.verified.fetch_add(1, Ordering::SeqCst);
@@ -107,7 +108,7 @@ async fn replace_the_key(format: TokenFormat, store: SharedStore, with: fn(Keyri
     assert!(store.count_by_key(k2).await.unwrap() > 0, "new tokens and used ones are of the new key");
     // Tokens that nobody uses keep the old key until they end: here all are used. A rehash that loses its race against
     // another change is made up for by the next use.
-    while store.count_by_key(k1).await.unwrap() > 0 {
+    while store.count_by_key(k1).await.unwrap() > 0 && !service.is_over.load(Ordering::SeqCst) {
         let tokens = service.tokens.lock().unwrap().clone();
         for token in tokens {
             // The last ones may be blocked for a moment.
