@@ -50,6 +50,9 @@ pub mod memory;
 // 7: plumbing
 pub mod registry;
 
+// Beside the layers: pages for people, without code
+pub mod guide;
+
 pub use alphabet::Alphabet;
 pub use annotation::{Annotations, Metadata, Name};
 pub use caller::Caller;
