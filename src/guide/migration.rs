@@ -21,7 +21,7 @@
 //! | the old software stores | comes over |
 //! |---|---|
 //! | SHA-256 of the whole token, or of its secret part | yes |
-//! | Argon2id as a plain PHC string (RFC 9106), over either, within the keyring's bounds of cost | yes, if the token's text prints what finds the row |
+//! | Argon2id (RFC 9106) as a plain PHC string, over either, within bounds of cost that you set | yes, if the token's text prints what finds the row |
 //! | the tokens themselves, readable or decryptable | yes: hash them with SHA-256 on the way, and delete them |
 //! | bcrypt, PBKDF2, SHA-512, a keyed hash, Argon2i or Argon2d | no: replace, or verify side by side |
 //! | a hash of less than 128 random bits: a password, a short code | do not: a bearer token must not be guessable |
@@ -30,7 +30,7 @@
 //! until the first use gives the row a selector under the server's key. A salted hash cannot be looked up, so Argon2id
 //! needs a segment in the text that finds the row.
 //!
-//! Accepting imported digests is opted into, for each format. A service that has never imported anything verifies none.
+//! Accepting imported digests is opted into, for each format and kind. A service that does not ask for it verifies none.
 //!
 //! # Describe the old text
 //!
@@ -68,7 +68,7 @@
 //!
 //! | theirs | ours | mind |
 //! |---|---|---|
-//! | user id | [`Owner`](crate::Owner) | it is bound on first use and never changes afterwards |
+//! | user id | [`Owner`](crate::Owner) | it never changes afterwards: the first use binds it |
 //! | scopes, abilities | [`Scopes`](crate::Scopes) | `*` alone does not exist here: write out what it meant, or the token has no rights |
 //! | expiry | [`Expiry`](crate::Expiry) | seconds or milliseconds? A number of seconds is refused, not misread |
 //! | no expiry | [`Lifetime::Forever`](crate::Lifetime) | must be said; consider an end |
@@ -79,25 +79,27 @@
 //! # Step by step
 //!
 //! 1. **Read the keys.** Set up a keyring, a store, and a registry that mints the new format and accepts the old one.
-//! 2. **Import a copy**, with `Registry::import`, into a store that nobody uses. Count what is refused, and why. A refusal
-//!    names the row and never shows a digest.
+//! 2. **Import a copy**, with `Registry::import`, into a store that nobody uses. It says of each row what became of it:
+//!    count what is refused, and why. It asks neither limit nor catalog nor policy, since those tokens exist already.
 //! 3. **Compare.** For some days let both answer each request, the old software alone deciding. Log where they differ:
 //!    by record id and reason, never by text.
 //! 4. **Freeze** minting, rotation and revocation in the old software, for minutes.
-//! 5. **Import** into the real store. To import a row again changes nothing: its id or selector is there already.
+//! 5. **Import** into the real store. A batch that broke off is imported again: rows that are there are left alone.
 //! 6. **Switch.** The registry decides. Keep the old tables, unread.
 //! 7. **Watch** the imported digests become fewer. What has not been used after a time of your choice has probably been
 //!    lost: tell its owner, and revoke it.
-//! 8. **Close the door.** Once none is left, stop accepting imported digests, and then delete the old tables.
+//! 8. **Close the door.** Once none is left, stop accepting imported digests, and then delete the old tables and
+//!    their backups.
 //!
 //! # Going back
 //!
 //! Until step 8 the old tables still verify every token that was alive at step 4. What was minted, rotated or revoked
 //! since is known here alone: so before you go back, replay revocations from the events, and accept that new tokens end.
 //!
-//! # What is weaker until the first use
+//! # What is weaker meanwhile
 //!
-//! An imported digest is unkeyed and binds no row. Until its token is used, whoever reads the database can test guesses
-//! against it, which is hopeless at 128 random bits and not at fewer; and whoever writes to the database can copy it into
-//! another row, and so give that row's owner to a token of their own. Import into a database that is no more widely
-//! writable than your users' table, and give unused imports an end. The [`threat_model`](super::threat_model) has the rest.
+//! An imported digest has no key and binds no row. Until its token is used, whoever reads the database can test guesses
+//! against it: hopeless at 128 random bits, and not at fewer. And for as long as a format accepts such digests at all,
+//! whoever *writes* to the database can make tokens of any owner, by storing the digest of a text of their own. So accept
+//! no more kinds than you import, for no longer than it takes (step 8), and guard writes to that database as you guard
+//! those to your users' table. The [`threat_model`](super::threat_model) has the rest.

@@ -66,8 +66,8 @@
 //!
 //! | database | how |
 //! |---|---|
-//! | PostgreSQL, MySQL | insert the owner's row if it is not there, then `SELECT … FOR UPDATE` it, then count and insert |
-//! | SQLite | `BEGIN IMMEDIATE`: one writer at a time; a transaction that begins as a reader fails when it must write |
+//! | PostgreSQL | insert the owner's row if it is not there, then `SELECT … FOR UPDATE` it, then count and insert |
+//! | SQLite | `BEGIN IMMEDIATE`: one writer at a time; a transaction that begins as a reader may fail when it comes to write |
 //! | in memory | one lock around both |
 //!
 //! "Active" is a predicate over columns and the `now` that was passed in, never the database's own clock:

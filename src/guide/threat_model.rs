@@ -17,7 +17,7 @@
 //! | | |
 //! |---|---|
 //! | has | your address, the format and its checksum (they are public), selectors from logs and screens; perhaps tokens of their own, or ended ones |
-//! | can | make you read a text of up to 16 KiB; with a CRC or none, cause one lookup and one hash for each made-up token |
+//! | can | make you read 512 bytes, or up to 16 KiB with a family of your own; with a CRC or none, cause one lookup and one hash for each made-up token |
 //! | cannot | guess a secret: 128 bits or more, drawn by the operating system without bias |
 //! | | learn status, expiry or owner without the right secret: what may be told [is told after it](crate::Denial::may_be_told) |
 //! | | tell an unknown selector from a wrong secret by the answer, or by the work done here: one digest is made in either case |
@@ -38,13 +38,14 @@
 //! | has | everything in its own process |
 //! | cannot, by mistake | make a [`Verified`](crate::Verified) other than by [`verify`](crate::verify()): it has no constructor, default or deserializer |
 //! | | print a secret: [`Token`](crate::Token) has no `Display`, and `Debug` shows the public part; `expose` is one word to search for |
-//! | | compare digests with `==`, widen scopes of an issued token, un-revoke one, or read "expires in" as seconds |
+//! | | compare digests with `==`, widen scopes of an issued token, un-revoke one, or take seconds for milliseconds |
 //! | | issue a token that lives for ever, or has every scope, by leaving something out |
 //! | can | forget [`require`](crate::Verified::require): a proof without a demanded scope says only who |
 //! | | authorize by [`routing`](crate::Presented::routing) or a header; log the `Authorization` header; hand over an address that a client has made up |
 //! | you must | demand a scope in every handler; take the client's address from a source you trust; let tokens never manage tokens |
 //!
-//! A panic in an event sink is caught. A policy that never answers holds its request; `policy_deadline` bounds it.
+//! A panic in an event sink is caught. A policy that never answers holds its request for as long, unless
+//! `policy_deadline` sets an end; one that cannot answer is no pass.
 //!
 //! # Database, read: a copy, a backup, an injected `SELECT`
 //!
@@ -72,7 +73,7 @@
 //! | **can** | extend or remove an expiry, add scopes, drop networks and audience, remove a block or a revocation |
 //! | **can** | bring an old secret of the *same* record back, by moving its slot; or put a whole older row back |
 //! | **can** | delete rows, or damage them: those tokens stop working |
-//! | **can** | give the owner of an *imported*, unused digest's row to a token that they hold |
+//! | **can** | while a format accepts *imported* digests, make tokens of any owner: such a digest has no key, so anyone can write one of a text of their own |
 //! | you must | guard writes as you guard your users' table; send events to a place that the database's writers cannot change |
 //!
 //! Why scopes and expiry are not bound: they change during a token's life, and only the token's bearer brings the text
@@ -158,5 +159,4 @@
 //! | clocks of nodes agree | they are yours | a time service |
 //! | every reuse of a stolen old secret is seen | one spent secret is kept for each record, the newest | short overlaps; look at `superseded` events |
 //! | a thief with a current token is seen | bearer tokens | TLS, short lifetimes, narrow scopes and networks (RFC 6750, section 5.3) |
-//! | imported digests are as good as ours before their first use | other software made them, without a key and without binding the row | an end for unused imports |
-//! | a policy's refusal comes before a digest is made anew | the secret was right, and the row is better for it | |
+//! | a format that accepts imported digests is as strong as one that does not | other software made them, without a key and without binding the row | accept them for a while, and no more than you import |

@@ -19,7 +19,7 @@
 //! | part | must be | if you leave it out |
 //! |---|---|---|
 //! | prefix | 1 to 32 letters, digits, `_`, `-`; a letter first, no `_` or `-` last | it cannot be |
-//! | environment | one of at most 16 names of 1 to 16 lower-case letters and digits | tokens are good wherever the keys are |
+//! | environment | one of at most 16 names of 1 to 16 lower-case letters and digits | nothing in a token tells trying out from production |
 //! | routing | letters, digits and `-`, of a width in a range that you give, within 1 to 64 | |
 //! | selector | 6 to 40 characters of one alphabet | records are found by a keyed hash, one for each server key |
 //! | secret | 128 bits or more beyond the hint: 22 base62 or 32 hex characters; at most 256 | it cannot be |
@@ -120,7 +120,7 @@
 //! |---|---|---|
 //! | found by | the segment as printed | `~` and 128 bits of an HMAC of the text, one candidate for each key |
 //! | people can say which token they mean | by the public part | by the hint, or not at all |
-//! | the database shows | the public part | nothing of the text |
+//! | the database shows | the public part | nothing of the secret but the hint |
 //! | a key is missing on this node | "cannot be checked": 503 | "unknown": 401 |
 //! | use it for | new systems | texts that other software has shaped |
 //!
