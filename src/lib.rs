@@ -1,3 +1,13 @@
+// Of two definitions of one link the first counts: here the pages, in the repository their sources.
+//! [guide]: guide
+//! [token_format]: guide::token_format
+//! [stored_rows]: guide::stored_rows
+//! [stores]: guide::stores
+//! [keys]: guide::rotating_server_keys
+//! [migration]: guide::migration
+//! [threat_model]: guide::threat_model
+//! [auditing]: guide::auditing
+//!
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

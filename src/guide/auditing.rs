@@ -35,7 +35,7 @@
 //! | the proof is built in one place | `tests/layers.rs: the_proof_is_built_in_one_place`, and the `compile_fail` example of [`Verified`](crate::Verified) |
 //! | a token ends with its millisecond, and no overlap outlives it | `tests/verdict.rs: an_end_comes_with_its_millisecond`, `tests/registry.rs: a_retiring_secret_never_outlives_the_token` |
 //! | the digest that is compared is that of the slot whose selector was presented | `tests/verdict.rs: the_slot_is_the_one_whose_selector_was_presented` |
-//! | nothing is told before the secret is proven | `tests/verdict.rs: what_may_be_told_begins_after_the_secret_is_proven` |
+//! | before the secret is proven, nothing may be told | `tests/verdict.rs: what_may_be_told_begins_after_the_secret_is_proven` |
 //! | an unknown address is outside of every network | `tests/verdict.rs: a_network_admits_its_addresses_alone`, `tests/registry.rs: restrictions_hold_for_the_caller` |
 //! | a store that fails is neither a refusal nor a pass | `tests/registry.rs: a_store_that_fails_is_neither_a_refusal_nor_a_pass` |
 //!
@@ -80,8 +80,8 @@
 //! | claim | held by |
 //! |---|---|
 //! | revocation is final, and no race undoes it | `tests/registry.rs: nothing_changes_a_revoked_token`, `crates/counterfoil-sqlx/tests/sqlite/races.rs: an_update_never_undoes_a_revocation` |
-//! | a verification that starts after a revocation sees it | `crates/counterfoil-sqlx/tests/sqlite/races.rs: a_read_that_starts_after_a_write_sees_it` |
-//! | of many changes at once each is made once | `tests/registry.rs: concurrent_changes_are_all_made`, `crates/counterfoil-sqlx/tests/sqlite/races.rs: of_many_updates_of_one_revision_one_wins` |
+//! | a read that starts after a revocation sees it, on another node too | `crates/counterfoil-sqlx/tests/sqlite/races.rs: a_read_that_starts_after_a_write_sees_it` |
+//! | of many changes at once none is lost, and of several made of one revision one wins | `tests/registry.rs: concurrent_changes_are_all_made`, `crates/counterfoil-sqlx/tests/sqlite/races.rs: of_many_updates_of_one_revision_one_wins` |
 //! | an owner never has more active tokens than the limit | `tests/store_contract.rs: the_limit_counts_what_is_active_now_of_this_owner`, `crates/counterfoil-sqlx/tests/sqlite/races.rs: no_more_are_added_than_the_limit_leaves_room_for` |
 //! | scopes are narrowed and never widened | `tests/registry.rs: scopes_are_narrowed_and_never_widened` |
 //! | no scopes are no rights, and a pattern matches whole segments | `tests/properties.rs: a_scope_is_held_as_it_stands_or_below_a_pattern`, `tests/properties.rs: an_intersection_allows_what_both_allow` |
