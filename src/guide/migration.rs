@@ -69,6 +69,7 @@
 //! | theirs | ours | mind |
 //! |---|---|---|
 //! | user id | [`Owner`](crate::Owner) | it never changes afterwards: the first use binds it |
+//! | the part of a token that they show in lists | its public part: all before the secret | it says of which format the token is, and what finds it |
 //! | scopes, abilities | [`Scopes`](crate::Scopes) | `*` alone does not exist here: write out what it meant, or the token has no rights |
 //! | expiry | [`Expiry`](crate::Expiry) | seconds or milliseconds? A number of seconds is refused, not misread |
 //! | no expiry | [`Lifetime::Forever`](crate::Lifetime) | must be said; consider an end |

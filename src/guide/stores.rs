@@ -11,12 +11,12 @@
 //!
 //! | minutes | do | done when |
 //! |---|---|---|
-//! | 10 | make the tables below | |
+//! | 10 | make the tables below | the host's migrations make them |
 //! | 10 | write and read a [`Row`](crate::Row): [`to_row`](crate::Record::to_row), [`from_row`](crate::Record::from_row), `body` as it comes | every column comes back as it went in |
 //! | 10 | `insert`, `find`, `get` | a registry over it issues and verifies |
-//! | 10 | `update`, `revoke` | the check below passes |
-//! | 10 | `list`, with [`Filter`](crate::store::Filter) as SQL or by [`Filter::matches`](crate::store::Filter::matches) | |
-//! | 10 | `record_uses`, `purge`, `claim_warning`, `count_by_key` | the conformance suite passes |
+//! | 10 | `update`, `revoke` | a registry over it rotates and revokes |
+//! | 10 | `list`, with [`Filter`](crate::store::Filter) as SQL or by [`Filter::matches`](crate::store::Filter::matches) | pages of one row show each row once |
+//! | 10 | `record_uses`, `purge`, `claim_warning`, `count_by_key` | the check below passes, and the conformance suite |
 //!
 //! # Tables
 //!

@@ -53,7 +53,7 @@
 //! |---|---|
 //! | has | every row: owners, names, metadata, scopes, times, addresses of last use, printed selectors, digests |
 //! | cannot | use a digest as a token, or test a guess against one: both kinds are keyed, and the key is not in the database |
-//! | | see which rows share a secret, or find a row by a text: selectors are public segments or keyed hashes |
+//! | | learn anything of a secret from a selector: it is a public segment of its own, or a keyed hash |
 //! | can | with a format that shows a [hint](crate::token::FormatBuilder::hint), read its characters; 128 bits are left beyond them |
 //! | | test guesses against digests that were *imported* and not used since: those are not keyed |
 //! | you must | keep the keys out of the database and its backups |
@@ -74,7 +74,7 @@
 //! | **can** | bring an old secret of the *same* record back, by moving its slot; or put a whole older row back |
 //! | **can** | delete rows, or damage them: those tokens stop working |
 //! | **can** | while a format accepts *imported* digests, make tokens of any owner: such a digest has no key, so anyone can write one of a text of their own |
-//! | you must | guard writes as you guard your users' table; send events to a place that the database's writers cannot change |
+//! | you must | guard writes as you guard your users' table; send events to a place that the database's writers cannot change; after a backup is put back, make again the revocations that it does not know |
 //!
 //! Why scopes and expiry are not bound: they change during a token's life, and only the token's bearer brings the text
 //! that a new digest would need. A seal over the row under another key would show such edits, and would still not show
@@ -149,7 +149,7 @@
 //!
 //! | not promised | because | what you can do |
 //! |---|---|---|
-//! | a lookup takes the same time for a selector that exists | your database answers as it does | nothing: selectors are public, and the secret is behind them |
+//! | nobody finds out whether a selector exists | your database answers faster for one that does not; a damaged row and a missing key say "try again" before the secret is looked at | nothing: selectors are public, and the secret is behind them |
 //! | a token costs the same to check whatever its digest is | a row made before a change of algorithm or cost still has the old one | let the rehash run out |
 //! | a keyed checksum and a parse take constant time | they tell "ours" from "not ours", which is public | |
 //! | scopes, expiry, marks and restrictions are genuine | no digest covers them | guard writes; catalog and ceiling |
