@@ -69,7 +69,7 @@
 //!
 //! A member that this version does not know is **kept** as it is and written back with every change, so an older node
 //! loses nothing that a newer one has written. An unknown member of `restrictions` is kept too, and refuses the token
-//! here: a condition that cannot be judged does not hold.
+//! here: a condition that cannot be judged does not hold. Of a mark's detail only `by` and `reason` are kept.
 //!
 //! # Damage
 //!
