@@ -72,7 +72,7 @@
 //! | the part of a token that they show in lists | its public part: all before the secret | it says of which format the token is, and what finds it |
 //! | scopes, abilities | [`Scopes`](crate::Scopes) | `*` alone does not exist here: write out what it meant, or the token has no rights |
 //! | expiry | [`Expiry`](crate::Expiry) | seconds or milliseconds? A number of seconds is refused, not misread |
-//! | no expiry | [`Lifetime::Forever`](crate::Lifetime) | must be said; consider an end |
+//! | no expiry | [`Expiry::Never`](crate::Expiry) | consider an end |
 //! | deleted, disabled | do not import, or import as revoked or blocked | an "enabled" flag is [`block`](crate::Registry::block) |
 //! | their id | [`TokenId`](crate::TokenId) | a UUID of any version may stay; else keep theirs in [`Metadata`](crate::Metadata) |
 //! | last used | usage | beside the record |

@@ -26,8 +26,8 @@
 //! Finish each step on **every** node before the next begins. Within a step the nodes may differ: in step 2 a node that
 //! still mints with `2026` accepts what another has made with `2027`, and never makes it anew with the older key.
 //!
-//! The order of the entries is their age, so a new key is written *behind* the others. A digest is made anew only if it
-//! is of a key that stands before the minting one.
+//! The order of the entries is their age, so a new key is written *behind* the others. A digest is made anew if it is of
+//! a key that stands before the minting one, or is of that key and of another algorithm or a lower cost.
 //!
 //! # All steps, with two nodes
 //!
@@ -132,6 +132,13 @@
 //! | the count does not fall | idle, paused or ended tokens | the table above |
 //! | the count rises again | a node still mints with the older key | finish step 2 |
 //! | `keyring entry 3: …` at the start | the text is no keyring; no key is in the message | mend the entry |
+//!
+//! # After a break-in
+//!
+//! The four steps are for keys that nobody else has. Whoever had a key *and* could write rows may have made tokens, and a
+//! made-up row moves to the new key on its use like any other. So close the database first; then replace the key at once,
+//! without the old one beside it, so that nothing made with it is accepted; revoke what is left of it, by
+//! [`Filter::key`](crate::store::Filter); and look at the tokens that moved, or revoke those too.
 //!
 //! # A change of algorithm
 //!
