@@ -1,0 +1,29 @@
+//! The suite on the store in memory, which keeps every promise.
+
+use counterfoil::MemoryStore;
+use counterfoil_testkit::{Fresh, Harness, Outcome, reservations, tokens};
+
+fn harness() -> Harness<MemoryStore> {
+    Harness::new(|| async { Fresh::new(MemoryStore::new()) }, pollster::block_on)
+}
+
+counterfoil_testkit::token_store_tests!(harness());
+counterfoil_testkit::idempotency_store_tests!(harness());
+
+#[test]
+fn every_check_has_a_test_of_its_name() {
+    let source = include_str!("../src/macros.rs");
+    let words: Vec<&str> = source.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let names = tokens::checks().chain(reservations::checks()).map(|check| check.name);
+    assert_eq!(names.filter(|name| !words.contains(name)).collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
+fn what_needs_a_hook_is_not_run_without_one() {
+    for name in ["a_corrupt_row_is_told_apart", "a_corrupt_row_counts", "a_corrupt_row_can_be_revoked"] {
+        let report = tokens::run_check(&harness(), name);
+        assert!(report.iter().all(|(_, outcome)| matches!(outcome, Outcome::NotRun(_)) && !outcome.is_kept()));
+        assert_eq!((report.not_run(), report.broken()), (vec![name], vec![]));
+        assert_eq!(report.to_string(), format!("not run  {name}: no hook to damage a row: see `Fresh::corrupting`\n"));
+    }
+}
