@@ -15,6 +15,8 @@ use crate::{
 /// Gives empty stores to a check; `H` is the hand that a store is held by.
 pub(crate) struct Bench<'h, H> {
     pub(crate) fresh: &'h dyn Fn() -> H,
+    /// Whether its stores have a hand that damages rows.
+    pub(crate) has_hook: &'h dyn Fn() -> bool,
     pub(crate) rounds: u32,
 }
 
@@ -31,19 +33,18 @@ pub(crate) struct Entry<H> {
     pub(crate) body: fn(&Bench<'_, H>) -> Kept,
 }
 
-pub(crate) fn run_all<H>(bench: &Bench<'_, H>, entries: &[Entry<H>], has_hook: bool) -> Report {
-    Report(entries.iter().map(|entry| (entry.check, run_one(bench, entry, has_hook))).collect())
+pub(crate) fn run_all<H>(bench: &Bench<'_, H>, entries: &[Entry<H>]) -> Report {
+    Report(entries.iter().map(|entry| (entry.check, run_one(bench, entry))).collect())
 }
 
-pub(crate) fn run_one<H>(bench: &Bench<'_, H>, entry: &Entry<H>, has_hook: bool) -> Outcome {
-    if entry.needs_hook && !has_hook {
-        return Outcome::NotRun(NO_HOOK);
-    }
-    match catch_unwind(AssertUnwindSafe(|| (entry.body)(bench))) {
-        Ok(Ok(())) => Outcome::Kept,
-        Ok(Err(failure)) => Outcome::Broken(failure),
-        Err(panic) => Outcome::Broken(fallen(&*panic)),
-    }
+pub(crate) fn run_one<H>(bench: &Bench<'_, H>, entry: &Entry<H>) -> Outcome {
+    let run = || {
+        if entry.needs_hook && !(bench.has_hook)() {
+            return Outcome::NotRun(NO_HOOK);
+        }
+        (entry.body)(bench).map_or_else(Outcome::Broken, |()| Outcome::Kept)
+    };
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Outcome::Broken(fallen(&*panic)))
 }
 
 const NO_HOOK: &str = "no hook to damage a row: see `Fresh::corrupting`";

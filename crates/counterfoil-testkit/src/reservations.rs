@@ -48,7 +48,7 @@ pub fn checks() -> impl Iterator<Item = Check> {
 
 /// Looks at every promise.
 pub fn run<S: IdempotencyStore>(harness: &Harness<S>) -> Report {
-    on_bench(harness, |bench| run_all(bench, &entries(), false))
+    on_bench(harness, |bench| run_all(bench, &entries()))
 }
 
 /// Looks at one promise, as the tests of [`idempotency_store_tests!`](crate::idempotency_store_tests) do.
@@ -61,9 +61,9 @@ pub fn run_check<S: IdempotencyStore>(harness: &Harness<S>, name: &str) -> Repor
     let Some(entry) = entries.iter().find(|entry| entry.check.name == name) else {
         panic!("no check is named `{name}`")
     };
-    Report(vec![(entry.check, on_bench(harness, |bench| run_one(bench, entry, false)))])
+    Report(vec![(entry.check, on_bench(harness, |bench| run_one(bench, entry)))])
 }
 
 fn on_bench<S: IdempotencyStore, T>(harness: &Harness<S>, work: impl FnOnce(&Bench<'_, Desk<S>>) -> T) -> T {
-    work(&Bench { fresh: &|| Desk::on_fresh(harness), rounds: harness.rounds_to_run() })
+    work(&Bench { fresh: &|| Desk::on_fresh(harness), has_hook: &|| false, rounds: harness.rounds_to_run() })
 }

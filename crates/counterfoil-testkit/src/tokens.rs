@@ -115,7 +115,7 @@ pub fn checks() -> impl Iterator<Item = Check> {
 
 /// Looks at every promise.
 pub fn run<S: TokenStore>(harness: &Harness<S>) -> Report {
-    on_bench(harness, |bench, has_hook| run_all(bench, &ENTRIES, has_hook))
+    on_bench(harness, |bench| run_all(bench, &ENTRIES))
 }
 
 /// Looks at one promise, as the tests of [`token_store_tests!`](crate::token_store_tests) do.
@@ -127,11 +127,11 @@ pub fn run_check<S: TokenStore>(harness: &Harness<S>, name: &str) -> Report {
     let Some(entry) = ENTRIES.iter().find(|entry| entry.check.name == name) else {
         panic!("no check is named `{name}`")
     };
-    Report(vec![(entry.check, on_bench(harness, |bench, has_hook| run_one(bench, entry, has_hook)))])
+    Report(vec![(entry.check, on_bench(harness, |bench| run_one(bench, entry)))])
 }
 
-fn on_bench<S: TokenStore, T>(harness: &Harness<S>, work: impl FnOnce(&Bench<'_, Hand>, bool) -> T) -> T {
+fn on_bench<S: TokenStore, T>(harness: &Harness<S>, work: impl FnOnce(&Bench<'_, Hand>) -> T) -> T {
     let fresh = || Hand::on_fresh(harness);
-    let has_hook = fresh().has_hook();
-    work(&Bench { fresh: &fresh, rounds: harness.rounds_to_run() }, has_hook)
+    let has_hook = || fresh().has_hook();
+    work(&Bench { fresh: &fresh, has_hook: &has_hook, rounds: harness.rounds_to_run() })
 }

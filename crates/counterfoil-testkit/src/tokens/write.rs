@@ -133,7 +133,8 @@ pub(super) fn a_selector_finds_in_any_slot(bench: &Bench<'_, Hand>) -> Kept {
         .chars()
         .map(|one| if one.is_ascii_lowercase() { one.to_ascii_uppercase() } else { one.to_ascii_lowercase() })
         .collect();
-    for near in [format!("{text}0"), text[1..].into(), "_".repeat(text.len()), swapped] {
+    let near = [format!("{text}0"), text[1..].into(), "_".repeat(text.len()), swapped];
+    for near in near.into_iter().filter(|near| *near != text) {
         same("what a selector like another finds", ids(store.find(&[must(near.parse())])?), None)?;
     }
     Ok(())
