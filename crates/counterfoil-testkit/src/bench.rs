@@ -3,7 +3,10 @@
 use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, Barrier, Mutex, PoisonError},
+    sync::{
+        Arc, Barrier, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -48,6 +51,27 @@ pub(crate) fn run_one<H>(bench: &Bench<'_, H>, entry: &Entry<H>) -> Outcome {
 }
 
 const NO_HOOK: &str = "no hook to damage a row: see `Fresh::corrupting`";
+
+/// Nodes that are called in turn.
+pub(crate) struct Turns<S> {
+    nodes: Vec<S>,
+    next: AtomicUsize,
+}
+
+impl<S: Clone> Turns<S> {
+    pub(crate) fn of(nodes: impl Iterator<Item = S>) -> Arc<Self> {
+        Arc::new(Self { nodes: nodes.collect(), next: AtomicUsize::new(0) })
+    }
+
+    pub(crate) fn next(&self) -> S {
+        // INVARIANT: there is a node; `Fresh::new` puts it there.
+        self.nodes[self.next.fetch_add(1, Ordering::Relaxed) % self.nodes.len()].clone()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+}
 
 /// Waits for a future on this thread, by the host's own means.
 pub(crate) fn wait<T: Send + 'static>(block_on: &BlockOn, future: impl Future<Output = T> + Send + 'static) -> T {

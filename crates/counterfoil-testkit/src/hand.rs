@@ -9,16 +9,16 @@ use counterfoil::{
 };
 
 use crate::{
-    bench::wait,
+    bench::{Turns, wait},
     harness::{BlockOn, Fresh, Harness, Hook},
     records,
     report::{Failure, same},
 };
 
-/// A store, with the trait's methods as plain calls. Clones hold the same store.
+/// A store's nodes, with the trait's methods as plain calls. Clones hold the same store.
 #[derive(Clone)]
 pub(crate) struct Hand {
-    pub(crate) store: SharedStore,
+    nodes: Arc<Turns<SharedStore>>,
     block_on: BlockOn,
     corrupt: Option<Hook>,
     _kept: Arc<Vec<Box<dyn Any + Send + Sync>>>,
@@ -26,9 +26,9 @@ pub(crate) struct Hand {
 
 impl Hand {
     pub(crate) fn on_fresh<S: TokenStore>(harness: &Harness<S>) -> Self {
-        let Fresh { store, corrupt, kept } = wait(&harness.block_on, harness.make());
-        let (store, block_on) = (SharedStore::new(store), Arc::clone(&harness.block_on));
-        Self { store, block_on, corrupt, _kept: Arc::new(kept) }
+        let Fresh { nodes, corrupt, kept } = wait(&harness.block_on, harness.make());
+        let nodes = Turns::of(nodes.into_iter().map(SharedStore::new));
+        Self { nodes, block_on: Arc::clone(&harness.block_on), corrupt, _kept: Arc::new(kept) }
     }
 
     pub(crate) fn has_hook(&self) -> bool {
@@ -40,10 +40,15 @@ impl Hand {
         wait(&self.block_on, future)
     }
 
-    /// A registry on this store at `now`, whose owners may have so many active tokens.
+    /// A registry on each node at `now`, whose owners may have any number of tokens.
+    pub(crate) fn registries(&self, now: Timestamp) -> Vec<Registry> {
+        (0..self.nodes.len()).map(|_| self.registry(None, now)).collect()
+    }
+
+    /// A registry on the next node at `now`, whose owners may have so many active tokens.
     pub(crate) fn registry(&self, limit: Option<u32>, now: Timestamp) -> Registry {
         let policy = IssuePolicy { limit, ..IssuePolicy::default() };
-        let builder = Registry::builder(records::format(), records::minting_k1(), self.store.clone());
+        let builder = Registry::builder(records::format(), records::minting_k1(), self.nodes.next());
         records::must(builder.clock(FixedClock::new(now)).issue_policy(policy).build())
     }
 
@@ -55,7 +60,7 @@ impl Hand {
     }
 
     pub(crate) fn insert(&self, record: &Record, limit: Option<u32>, now: Timestamp) -> Result<(), StoreError> {
-        let (store, record) = (self.store.clone(), record.clone());
+        let (store, record) = (self.nodes.next(), record.clone());
         self.wait(async move { store.insert(&record, limit, now).await })
     }
 
@@ -67,12 +72,12 @@ impl Hand {
     }
 
     pub(crate) fn find(&self, selectors: &[Selector]) -> Result<Option<Arc<Record>>, StoreError> {
-        let (store, selectors) = (self.store.clone(), selectors.to_vec());
+        let (store, selectors) = (self.nodes.next(), selectors.to_vec());
         self.wait(async move { store.find(&selectors).await })
     }
 
     pub(crate) fn get(&self, id: TokenId) -> Result<Option<Stored>, StoreError> {
-        let store = self.store.clone();
+        let store = self.nodes.next();
         self.wait(async move { store.get(id).await })
     }
 
@@ -85,7 +90,7 @@ impl Hand {
     }
 
     pub(crate) fn list(&self, query: &ListQuery, now: Timestamp) -> Result<Page, StoreError> {
-        let (store, query) = (self.store.clone(), query.clone());
+        let (store, query) = (self.nodes.next(), query.clone());
         self.wait(async move { store.list(&query, now).await })
     }
 
@@ -127,17 +132,17 @@ impl Hand {
         limit: Option<u32>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let (store, record) = (self.store.clone(), record.clone());
+        let (store, record) = (self.nodes.next(), record.clone());
         self.wait(async move { store.update(&record, expected, limit, now).await })
     }
 
     pub(crate) fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-        let (store, target, mark) = (self.store.clone(), target.clone(), mark.clone());
+        let (store, target, mark) = (self.nodes.next(), target.clone(), mark.clone());
         self.wait(async move { store.revoke(&target, &mark, now).await })
     }
 
     pub(crate) fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
-        let (store, uses) = (self.store.clone(), uses.to_vec());
+        let (store, uses) = (self.nodes.next(), uses.to_vec());
         self.wait(async move { store.record_uses(&uses).await })
     }
 
@@ -147,7 +152,7 @@ impl Hand {
         expired_before: Option<Timestamp>,
         max_rows: u32,
     ) -> Result<u64, StoreError> {
-        let store = self.store.clone();
+        let store = self.nodes.next();
         self.wait(async move { store.purge(revoked_before, expired_before, max_rows).await })
     }
 
@@ -157,12 +162,12 @@ impl Hand {
         expiry: Timestamp,
         threshold: Duration,
     ) -> Result<bool, StoreError> {
-        let store = self.store.clone();
+        let store = self.nodes.next();
         self.wait(async move { store.claim_warning(id, expiry, threshold).await })
     }
 
     pub(crate) fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
-        let store = self.store.clone();
+        let store = self.nodes.next();
         self.wait(async move { store.count_by_key(key).await })
     }
 }

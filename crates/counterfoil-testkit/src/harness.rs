@@ -88,7 +88,8 @@ impl<S> fmt::Debug for Harness<S> {
 /// ```
 #[must_use = "a store is checked only if a harness gives it"]
 pub struct Fresh<S> {
-    pub(crate) store: S,
+    /// The store, and others beside it; at least one.
+    pub(crate) nodes: Vec<S>,
     pub(crate) corrupt: Option<Hook>,
     pub(crate) kept: Vec<Box<dyn Any + Send + Sync>>,
 }
@@ -96,7 +97,22 @@ pub struct Fresh<S> {
 impl<S> Fresh<S> {
     /// An empty store.
     pub fn new(store: S) -> Self {
-        Self { store, corrupt: None, kept: Vec::new() }
+        Self { nodes: vec![store], corrupt: None, kept: Vec::new() }
+    }
+
+    /// With another node that keeps the same records: a second pool on the same database, say. The calls of a check then
+    /// go to the nodes in turn, so that what one has written the next must see.
+    ///
+    /// ```
+    /// use counterfoil::MemoryStore;
+    /// use counterfoil_testkit::Fresh;
+    ///
+    /// let store = MemoryStore::new();
+    /// let fresh = Fresh::new(store.clone()).beside(store); // clones share the records
+    /// ```
+    pub fn beside(mut self, node: S) -> Self {
+        self.nodes.push(node);
+        self
     }
 
     /// With a hand that damages the stored body of a record, so that [`Record::from_row`](counterfoil::Record::from_row)
@@ -119,7 +135,7 @@ impl<S> Fresh<S> {
 impl<S: fmt::Debug> fmt::Debug for Fresh<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fresh")
-            .field("store", &self.store)
+            .field("nodes", &self.nodes)
             .field("can_corrupt", &self.corrupt.is_some())
             .finish_non_exhaustive()
     }

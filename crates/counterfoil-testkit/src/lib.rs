@@ -71,6 +71,11 @@
 //! body of a record behind the store's back: [`Fresh::corrupting`]. Set the column to `'[]'`, say. Without one those
 //! checks are reported as not run, and never as passed; with one, write `token_store_tests!(harness(), corrupting)`.
 //!
+//! ## Several nodes
+//!
+//! "Seen by every read that starts afterwards, on every node": give a second store on the same records with
+//! [`Fresh::beside`], and every call of a check goes to the next node in turn, those of a race too.
+//!
 //! ## Rounds
 //!
 //! What takes luck to break is tried again and again: [`Harness::DEFAULT_ROUNDS`] times, or as [`Harness::rounds`] says.
@@ -83,8 +88,8 @@
 //!
 //! ## What is not looked at
 //!
-//! That what has returned `Ok` outlives a crash, that several nodes see it, that a look-up is one indexed read, and that
-//! noting a use waits for no lock: these need your database, and tests of your own.
+//! That what has returned `Ok` outlives a crash, that a look-up is one indexed read, and that noting a use waits for no
+//! lock: these need your database, and tests of your own.
 //!
 //! # Handlers
 //!

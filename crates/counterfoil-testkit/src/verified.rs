@@ -43,7 +43,10 @@ pub fn verified(grant: Grant) -> Verified {
     if let Some(routing) = &grant.routing {
         format = format.routing(routing.len(), routing.len());
     }
-    verified_as(grant, &must(format.build()), must(SystemClock.now()))
+    match format.build() {
+        Ok(format) => verified_as(grant, &format, must(SystemClock.now())),
+        Err(error) => panic!("the grant cannot be minted: {error}"),
+    }
 }
 
 /// [`verified`] with a family of the host's own, and at a moment of its own.
@@ -66,7 +69,10 @@ pub fn verified(grant: Grant) -> Verified {
 #[track_caller]
 pub fn verified_as(grant: Grant, family: &dyn Family, now: Timestamp) -> Verified {
     let keyring: Keyring = must(format!("test:{}:mint", must(draw_server_key())).parse());
-    let minted = must(grant.mint(family, &keyring, now));
+    let minted = match grant.mint(family, &keyring, now) {
+        Ok(minted) => minted,
+        Err(error) => panic!("the grant cannot be minted: {error}"),
+    };
     let record = Arc::new(minted.record);
     let presented = must(family.parse(minted.token.expose()));
     let checked = must(check(presented, Some(&record), &keyring));

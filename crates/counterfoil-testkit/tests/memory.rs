@@ -19,6 +19,27 @@ fn every_check_has_a_test_of_its_name() {
 }
 
 #[test]
+fn the_calls_go_to_all_nodes() {
+    let sharing = || async {
+        let store = MemoryStore::new();
+        Fresh::new(store.clone()).beside(store)
+    };
+    let apart = || async { Fresh::new(MemoryStore::new()).beside(MemoryStore::new()) };
+    for (name, nodes, is_kept) in [
+        ("that share their records", Harness::new(sharing, pollster::block_on).rounds(5), true),
+        ("that share nothing", Harness::new(apart, pollster::block_on).rounds(5), false),
+    ] {
+        for check in
+            ["a_write_is_seen_by_every_later_read", "the_limit_holds_in_a_race", "a_revocation_outlives_rotations"]
+        {
+            let report = tokens::run_check(&nodes, check);
+            assert_eq!(report.broken().is_empty(), is_kept, "two nodes {name}:\n{report}");
+        }
+        assert_eq!(reservations::run_check(&nodes, "one_of_many_is_made").broken().is_empty(), is_kept, "{name}");
+    }
+}
+
+#[test]
 fn what_needs_a_hook_is_not_run_without_one() {
     for name in ["a_corrupt_row_is_told_apart", "a_corrupt_row_counts", "a_corrupt_row_can_be_revoked"] {
         let report = tokens::run_check(&harness(), name);

@@ -44,8 +44,12 @@ pub(super) fn a_purge_takes_what_is_due(bench: &Bench<'_, Hand>) -> Kept {
             "revoked after, and ended before",
             edited(&ending_at(before(ended)), |row| row.revoked = mark_row(after(revoked))),
         ),
+        (
+            "revoked before, and ended before",
+            edited(&ending_at(before(ended)), |row| row.revoked = mark_row(before(revoked))),
+        ),
     ];
-    for (expired_before, due) in [(None, vec![0]), (Some(ended), vec![0, 3, 9])] {
+    for (expired_before, due) in [(None, vec![0, 10]), (Some(ended), vec![0, 3, 9, 10])] {
         let store = bench.store();
         store.put(all.iter().map(|(_, record)| record))?;
         let purged = store.purge(revoked, expired_before, 100)?;

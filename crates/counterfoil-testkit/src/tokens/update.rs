@@ -101,14 +101,15 @@ const ROTATORS: usize = 50;
 /// Rotations read, make a secret, and write; a revocation comes in between.
 pub(super) fn a_revocation_outlives_rotations(bench: &Bench<'_, Hand>) -> Kept {
     let store = bench.store();
-    let registry = store.registry(None, now());
+    let registries = store.registries(now());
+    let registry = |number: usize| registries[number % registries.len()].clone();
     for _ in 0..bench.rounds {
-        let issuing = registry.clone();
+        let issuing = registry(0);
         let issued = store.wait(async move { issuing.issue(Grant::new(owner("ann"), Lifetime::days(90))).await });
         let issued = done("an issue through the registry", issued)?;
         let id = issued.record.id();
         let outcomes = race((0..=ROTATORS).map(|number| {
-            let (store, registry) = (&store, registry.clone());
+            let (store, registry) = (&store, registry(number));
             move || {
                 if number == ROTATORS {
                     let revoked = store.wait(async move { registry.revoke(id, By::unknown()).await });
@@ -131,8 +132,8 @@ pub(super) fn a_revocation_outlives_rotations(bench: &Bench<'_, Hand>) -> Kept {
         same("whether the token is revoked in the end", stored.revoked().is_some(), true)?;
         // Every rotation that succeeded moved the version by one, and so did the revocation.
         same("the version in the end", stored.version(), 1 + handed_out.len() as u64)?;
-        for token in &handed_out {
-            let (registry, text) = (registry.clone(), token.expose().to_owned());
+        for (number, token) in handed_out.iter().enumerate() {
+            let (registry, text) = (registry(number), token.expose().to_owned());
             let verified = store.wait(async move { registry.verify(&text).await });
             let is_refused = matches!(verified, Err(VerifyError::Denied(_)));
             same("whether a secret that was handed out is refused", is_refused, true)?;
