@@ -32,7 +32,7 @@ const HASTY: &str = "COUNTERFOIL_CRASH_HASTY";
 const ROUNDS: &str = "COUNTERFOIL_CRASH_ROUNDS";
 
 fn rounds() -> usize {
-    env::var(ROUNDS).ok().and_then(|text| text.parse().ok()).unwrap_or(24)
+    env::var(ROUNDS).map_or(24, |text| text.parse().expect("a number of rounds"))
 }
 
 #[test]

@@ -60,15 +60,22 @@ impl<S> Harness<S> {
         Self { rounds, ..self }
     }
 
-    /// The rounds that count: at least one, and what the environment says if it says a number.
     pub(crate) fn rounds_to_run(&self) -> u32 {
-        let told = env::var(Self::ROUNDS_VARIABLE).ok().and_then(|text| text.parse().ok());
-        told.unwrap_or(self.rounds).max(1)
+        rounds(env::var(Self::ROUNDS_VARIABLE).ok().as_deref(), self.rounds)
     }
 
     pub(crate) fn make(&self) -> Making<S> {
         (self.fresh)()
     }
+}
+
+/// At least one; what the environment says comes first, and must be a number.
+fn rounds(told: Option<&str>, own: u32) -> u32 {
+    let told = told.map(|text| match text.parse() {
+        Ok(rounds) => rounds,
+        Err(_) => panic!("{}: found `{text}`, expected a number", Harness::<()>::ROUNDS_VARIABLE),
+    });
+    told.unwrap_or(own).max(1)
 }
 
 impl<S> fmt::Debug for Harness<S> {
@@ -138,5 +145,18 @@ impl<S: fmt::Debug> fmt::Debug for Fresh<S> {
             .field("nodes", &self.nodes)
             .field("can_corrupt", &self.corrupt.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rounds;
+
+    #[test]
+    fn the_environment_comes_before_the_harness() {
+        for (told, own, expected) in [(None, 20, 20), (None, 0, 1), (Some("2000"), 20, 2000), (Some("0"), 20, 1)] {
+            assert_eq!(rounds(told, own), expected, "{told:?} {own}");
+        }
+        assert!(std::panic::catch_unwind(|| rounds(Some("2k"), 20)).is_err());
     }
 }

@@ -83,7 +83,7 @@ macro_rules! __tests {
         #[test]
         $(#[$ignore])?
         fn $name() {
-            $crate::$suite::run_check(&$harness, stringify!($name)).assert_kept();
+            $crate::$suite::run_check(&$harness, stringify!($name)).assert_all_kept();
         }
         $crate::__tests!($suite, $harness, $(#[$ignore])?; [$($rest)*]);
     };

@@ -143,7 +143,20 @@ impl Report {
         self.iter().filter(|(_, outcome)| matches!(outcome, Outcome::NotRun(_))).map(|(check, _)| check.name).collect()
     }
 
-    /// Panics unless every promise that was looked at was kept.
+    /// Panics unless every promise was looked at and kept.
+    ///
+    /// # Panics
+    ///
+    /// With the whole report, if one was broken or not run.
+    #[track_caller]
+    pub fn assert_all_kept(&self) {
+        assert!(
+            self.iter().all(|(_, outcome)| outcome.is_kept()),
+            "the store is not shown to keep its contract\n{self}"
+        );
+    }
+
+    /// Panics unless every promise that was looked at was kept; one that was not run is no reason.
     ///
     /// # Panics
     ///

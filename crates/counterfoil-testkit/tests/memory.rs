@@ -44,6 +44,8 @@ fn what_needs_a_hook_is_not_run_without_one() {
     for name in ["a_corrupt_row_is_told_apart", "a_corrupt_row_counts", "a_corrupt_row_can_be_revoked"] {
         let report = tokens::run_check(&harness(), name);
         assert!(report.iter().all(|(_, outcome)| matches!(outcome, Outcome::NotRun(_)) && !outcome.is_kept()));
+        report.assert_kept();
+        assert!(std::panic::catch_unwind(|| report.assert_all_kept()).is_err());
         assert_eq!((report.not_run(), report.broken()), (vec![name], vec![]));
         assert_eq!(report.to_string(), format!("not run  {name}: no hook to damage a row: see `Fresh::corrupting`\n"));
     }

@@ -44,6 +44,10 @@ pub(super) fn a_corrupt_row_is_told_apart(bench: &Bench<'_, Hand>) -> Kept {
         let found = corrupt_id(store.find(&[selector(record)]));
         same("the record that `find` calls corrupt", found, Some(record.id()))?;
     }
+    for (filter, expected) in [(Filter::owner(owner("ann")), damaged.len()), (Filter::owner(owner("bob")), 0)] {
+        let page = store.list(&ListQuery::new(filter.clone()), now())?;
+        same(format!("how many corrupt rows {filter:?} finds"), page.corrupt.len(), expected)?;
+    }
     for order in [Order::ById { after: None }, Order::ByLastUse { after: None }] {
         for limit in [1, 2, 5, 20] {
             let mut query = ListQuery { order, limit, ..ListQuery::new(Filter::all()) };

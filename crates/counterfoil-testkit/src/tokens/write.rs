@@ -126,6 +126,9 @@ pub(super) fn a_selector_finds_in_any_slot(bench: &Bench<'_, Hand>) -> Kept {
         }
         same("what all selectors of one record find", ids(store.find(&slots)?), Some(record.id()))?;
     }
+    let mut candidates: Vec<Selector> = (0..7).map(|_| selector(&record("nobody"))).collect();
+    candidates.push(selector(&records[0]));
+    same("what the last of eight candidates finds", ids(store.find(&candidates)?), Some(records[0].id()))?;
     same("what an unknown selector finds", ids(store.find(&[unknown])?), None)?;
     // A selector is a text of its own, not a prefix or a pattern, and of one case.
     let text = selector(&records[0]).to_string();
