@@ -1,8 +1,8 @@
-//! What was acknowledged outlives a crash: a process of its own mints, rotates and revokes as fast as it can, is killed
-//! in the middle of it, and the file is looked at.
+//! What was acknowledged outlives a crash: a process of its own mints, rotates and revokes as fast as it can, is
+//! killed in the middle of it, and the file is looked at.
 //!
-//! A killed process leaves to the operating system what it has written, so this sees a write that was not made before it
-//! was acknowledged, and nothing that only a loss of power would show: `synchronous = OFF` passes here. That every
+//! What a killed process has written stays with the operating system. So this sees a write that is acknowledged before
+//! it is made, and nothing that takes a loss of power to see: with `synchronous = OFF` it passes too. That every
 //! connection is at `FULL` is held by a test beside the code that opens it.
 //!
 //! `COUNTERFOIL_CRASH_ROUNDS=500 cargo test -p counterfoil-sqlx --test crash` runs longer.

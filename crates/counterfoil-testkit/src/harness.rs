@@ -107,8 +107,8 @@ impl<S> Fresh<S> {
         Self { nodes: vec![store], corrupt: None, kept: Vec::new() }
     }
 
-    /// With another node that keeps the same records: a second pool on the same database, say. The calls of a check then
-    /// go to the nodes in turn, so that what one has written the next must see.
+    /// With another node that keeps the same records: a second pool on the same database, say. The calls of a check
+    /// then go to the nodes in turn, so that what one has written the next must see.
     ///
     /// ```
     /// use counterfoil::MemoryStore;
@@ -122,9 +122,9 @@ impl<S> Fresh<S> {
         self
     }
 
-    /// With a hand that damages the stored body of a record, so that [`Record::from_row`](counterfoil::Record::from_row)
-    /// refuses it: by SQL beside the store, say. Without one, what is promised of corrupt rows is not looked at, and is
-    /// reported as not run.
+    /// With a hand that damages the stored body of a record, by SQL beside the store, say, so that
+    /// [`Record::from_row`](counterfoil::Record::from_row) refuses it. Without one, what is promised of corrupt rows is
+    /// not looked at, and is reported as not run.
     pub fn corrupting<F>(self, corrupt: impl Fn(TokenId) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,

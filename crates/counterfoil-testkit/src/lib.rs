@@ -48,7 +48,9 @@
 //! # struct Directory(std::path::PathBuf);
 //! # impl Directory { fn new() -> Self { Self("".into()) } fn path(&self) -> &std::path::Path { &self.0 } }
 //! # struct MyStore;
-//! # impl MyStore { async fn open(_: &std::path::Path) -> Result<MemoryStore, std::io::Error> { Ok(MemoryStore::new()) } }
+//! # impl MyStore {
+//! #     async fn open(_: &std::path::Path) -> std::io::Result<MemoryStore> { Ok(MemoryStore::new()) }
+//! # }
 //! use counterfoil_testkit::{Fresh, Harness, tokens};
 //!
 //! let runtime = tokio::runtime::Runtime::new()?;
@@ -67,9 +69,10 @@
 //!
 //! ## Rows that cannot be read
 //!
-//! A store must name a corrupt row, count it, and revoke it. To see that, the checks need a hand that damages the stored
-//! body of a record behind the store's back: [`Fresh::corrupting`]. Set the column to `'[]'`, say. Without one those
-//! checks are reported as not run, and never as passed; with one, write `token_store_tests!(harness(), corrupting)`.
+//! A store must name a corrupt row, count it, and revoke it. To see that, the checks need a hand that damages the
+//! stored body of a record behind the store's back: [`Fresh::corrupting`]. Set the column to `'[]'`, say. Without one
+//! those checks are reported as not run, and never as passed; with one, write
+//! `token_store_tests!(harness(), corrupting)`.
 //!
 //! ## Several nodes
 //!
@@ -78,8 +81,8 @@
 //!
 //! ## Rounds
 //!
-//! What takes luck to break is tried again and again: [`Harness::DEFAULT_ROUNDS`] times, or as [`Harness::rounds`] says.
-//! A round is one race of fifty rotations against a revocation; cheaper races take a part of that number. The
+//! What takes luck to break is tried again and again: [`Harness::DEFAULT_ROUNDS`] times, or as [`Harness::rounds`]
+//! says. A round is one race of fifty rotations against a revocation; other races take a part of that number. The
 //! environment overrides both, for a long run before a release:
 //!
 //! ```text

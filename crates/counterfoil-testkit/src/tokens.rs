@@ -103,9 +103,17 @@ const ENTRIES: [Entry<Hand>; 33] = [
     entry!(purge::a_purge_takes_what_is_due, "`purge` takes what was revoked, or ended, before a moment, not at it"),
     entry!(purge::a_purge_is_bounded, "`purge` deletes at most `max_rows`, and says how many"),
     entry!(purge::nothing_of_a_purged_token_stays, "with a purged record go its selectors, usage and warnings"),
-    entry!(corrupt::a_corrupt_row_is_told_apart, "a row that cannot be read is `Corrupt`, and listed apart as a row of its page", with hook),
+    entry!(
+        corrupt::a_corrupt_row_is_told_apart,
+        "a row that cannot be read is `Corrupt`, and listed apart as a row of its page",
+        with hook
+    ),
     entry!(corrupt::a_corrupt_row_counts, "a row that cannot be read counts in the limit", with hook),
-    entry!(corrupt::a_corrupt_row_can_be_revoked, "a row that cannot be read is revoked by id, owner and filter", with hook),
+    entry!(
+        corrupt::a_corrupt_row_can_be_revoked,
+        "a row that cannot be read is revoked by id, owner and filter",
+        with hook
+    ),
 ];
 
 /// The promises, in the order in which they are looked at.

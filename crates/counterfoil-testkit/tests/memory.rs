@@ -4,7 +4,8 @@ use counterfoil::MemoryStore;
 use counterfoil_testkit::{Fresh, Harness, Outcome, reservations, tokens};
 
 fn harness() -> Harness<MemoryStore> {
-    Harness::new(|| async { Fresh::new(MemoryStore::new()) }, pollster::block_on)
+    // The root package runs all rounds.
+    Harness::new(|| async { Fresh::new(MemoryStore::new()) }, pollster::block_on).rounds(40)
 }
 
 counterfoil_testkit::token_store_tests!(harness());

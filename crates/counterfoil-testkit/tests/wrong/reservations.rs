@@ -67,7 +67,7 @@ fn every_fault_breaks_the_promise_it_is_of() {
 
 #[test]
 fn without_a_fault_every_promise_is_kept() {
-    reservations::run(&harness(None)).assert_kept();
+    reservations::run(&harness(None).rounds(40)).assert_all_kept();
 }
 
 #[derive(Debug)]
