@@ -82,7 +82,7 @@
 //! | revocation is final, and no race undoes it | `tests/registry.rs: nothing_changes_a_revoked_token`, `crates/counterfoil-sqlx/tests/sqlite/races.rs: an_update_never_undoes_a_revocation` |
 //! | a read that starts after a revocation sees it, on another node too | `crates/counterfoil-sqlx/tests/sqlite/races.rs: a_read_that_starts_after_a_write_sees_it` |
 //! | of many changes at once none is lost, and of several made of one revision one wins | `tests/registry.rs: concurrent_changes_are_all_made`, `crates/counterfoil-sqlx/tests/sqlite/races.rs: of_many_updates_of_one_revision_one_wins` |
-//! | an owner never has more active tokens than the limit | `tests/store_contract.rs: the_limit_counts_what_is_active_now_of_this_owner`, `crates/counterfoil-sqlx/tests/sqlite/races.rs: no_more_are_added_than_the_limit_leaves_room_for` |
+//! | an owner never has more active tokens than the limit | `crates/counterfoil-testkit/src/tokens/limit.rs: the_limit_holds_in_a_race` on every store, `crates/counterfoil-sqlx/tests/sqlite/races.rs: no_more_are_added_than_the_limit_leaves_room_for` |
 //! | scopes are narrowed and never widened | `tests/registry.rs: scopes_are_narrowed_and_never_widened` |
 //! | no scopes are no rights, and a pattern matches whole segments | `tests/properties.rs: a_scope_is_held_as_it_stands_or_below_a_pattern`, `tests/properties.rs: an_intersection_allows_what_both_allow` |
 //! | what is never granted is refused at the check too | `tests/registry.rs: a_catalog_resolves_what_is_asked_and_forbids_at_the_check` |
