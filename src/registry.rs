@@ -7,6 +7,7 @@ mod verifying;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 pub use changing::{ChangeError, ReadError, Target};
@@ -19,10 +20,11 @@ use crate::{
     digest::{Keyring, argon2::Job, pool::Pool},
     entropy::{Entropy, SystemEntropy},
     event::{Event, EventSink, NoSink},
-    policy::{IssuePolicy, Policy, SharedPolicy},
+    policy::{Deadline, IssuePolicy, Policy, SharedPolicy},
     restriction::Audience,
     store::{SharedStore, TokenStore},
     time::{Clock, SystemClock},
+    timer::Timer,
     token::{Environment, Families},
 };
 
@@ -62,6 +64,7 @@ struct Parts {
     audience: Option<Audience>,
     issue_policy: IssuePolicy,
     policy: Option<SharedPolicy>,
+    policy_deadline: Option<Deadline>,
     sink: Arc<dyn EventSink>,
     /// Started with the first slow hash; most registries never make one.
     pool: OnceLock<Pool>,
@@ -80,6 +83,7 @@ impl Registry {
             audience: None,
             issue_policy: IssuePolicy::default(),
             policy: None,
+            policy_deadline: None,
             sink: Arc::new(NoSink),
             pool: OnceLock::new(),
         })
@@ -88,6 +92,11 @@ impl Registry {
     /// The families whose tokens are accepted.
     pub fn families(&self) -> &Families {
         &self.0.families
+    }
+
+    /// The rules for what may be issued: what a form offers.
+    pub fn issue_policy(&self) -> &IssuePolicy {
+        &self.0.issue_policy
     }
 
     /// The store.
@@ -148,6 +157,33 @@ impl RegistryBuilder {
         self
     }
 
+    /// Waits for the policy's answers so long at most, asleep with the host's timer. A policy that is late
+    /// [cannot be asked](crate::policy::Objection::Unavailable). Without a deadline it is waited for as long as it takes.
+    ///
+    /// ```
+    /// # use counterfoil::{policy::{Approval, Assent, Objection}, By, Caller, Grant, Keyring, MemoryStore, Policy, Record, Verified};
+    /// # #[derive(Debug)]
+    /// # struct Plans;
+    /// # impl Policy for Plans {
+    /// #     async fn at_use(&self, _: &Verified, _: &Caller) -> Result<Assent, Objection> { Ok(Assent::plain()) }
+    /// #     async fn at_issue(&self, _: &Grant) -> Result<Approval, Objection> { Ok(Approval::plain()) }
+    /// #     async fn at_rotate(&self, _: &Record, _: &By) -> Result<(), Objection> { Ok(()) }
+    /// # }
+    /// # let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse()?;
+    /// use counterfoil::{Registry, TokenFormat};
+    /// use std::time::Duration;
+    ///
+    /// let registry = Registry::builder(TokenFormat::builder("acme").build()?, keyring, MemoryStore::new())
+    ///     .policy(Plans)
+    ///     .policy_deadline(Duration::from_millis(500), tokio::time::sleep)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn policy_deadline(mut self, after: Duration, timer: impl Timer) -> Self {
+        self.0.policy_deadline = Some(Deadline::new(after, timer));
+        self
+    }
+
     /// Tells this sink what happens.
     pub fn sink(mut self, sink: impl EventSink) -> Self {
         self.0.sink = Arc::new(sink);
@@ -173,7 +209,7 @@ impl RegistryBuilder {
     ///
     /// [`InvalidRegistry`] if the families name environments and none of them is served, or one is served that none
     /// names.
-    pub fn build(self) -> Result<Registry, InvalidRegistry> {
+    pub fn build(mut self) -> Result<Registry, InvalidRegistry> {
         let Parts { families, environments, .. } = &self.0;
         if environments.is_empty() && families.environments().next().is_some() {
             return Err(InvalidRegistry::NothingServed);
@@ -181,6 +217,9 @@ impl RegistryBuilder {
         if let Some(unknown) = environments.iter().find(|served| !families.environments().any(|known| known == *served))
         {
             return Err(InvalidRegistry::UnknownEnvironment { environment: unknown.clone() });
+        }
+        if let (Some(policy), Some(deadline)) = (&mut self.0.policy, self.0.policy_deadline.take()) {
+            policy.set_deadline(deadline);
         }
         Ok(Registry(Arc::new(self.0)))
     }

@@ -2,6 +2,7 @@
 
 use counterfoil::{
     Caller, Grant, Keyring, MemoryStore, Minted, Record, Registry, Rotation, SharedStore, Token, Verified,
+    policy::{BeyondRights, LifetimeRefused, MintSwitch, Objection},
     registry::{ChangeError, IssueError, Issued, RotationError, VerifyError},
     store::StoreError,
 };
@@ -16,6 +17,7 @@ fn types_cross_threads() {
     crosses_threads::<Minted>();
     crosses_threads::<Issued>();
     crosses_threads::<Record>();
+    crosses_threads::<MintSwitch>();
     crosses_threads::<Registry>();
     crosses_threads::<SharedStore>();
     crosses_threads::<Token>();
@@ -24,8 +26,11 @@ fn types_cross_threads() {
 
 #[test]
 fn errors_are_errors() {
+    is_an_error::<BeyondRights>();
     is_an_error::<ChangeError>();
     is_an_error::<IssueError>();
+    is_an_error::<LifetimeRefused>();
+    is_an_error::<Objection>();
     is_an_error::<RotationError>();
     is_an_error::<StoreError>();
     is_an_error::<VerifyError>();

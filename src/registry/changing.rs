@@ -8,6 +8,7 @@ use crate::{
     change::{Change, ChangeRefused, Changed},
     event::{Event, EventKind},
     expiry::Lifetime,
+    policy::LifetimeRefused,
     record::Record,
     scope::Scopes,
     store::{ListQuery, Page, RevokeTarget, StoreError, StoreErrorKind, Stored, TokenStore},
@@ -75,7 +76,8 @@ impl Registry {
         self.change(target.into(), Change::Annotate(annotations), by.into()).await
     }
 
-    /// Gives the token a new end, counted from now. An expired token comes back to life, if the owner's limit allows.
+    /// Gives the token a new end, counted from now and held against the [`IssuePolicy`](crate::IssuePolicy) as for a new
+    /// token. An expired token comes back to life, if the owner's limit allows.
     pub async fn set_expiry(
         &self,
         target: impl Into<Target>,
@@ -141,6 +143,9 @@ impl Registry {
         loop {
             let now = self.0.clock.now()?;
             let record = self.current(target).await?;
+            if let Change::SetExpiry(lifetime) = &change {
+                self.0.issue_policy.lifetimes.check(*lifetime, now)?;
+            }
             let Some(Changed { record: next, revives }) = change.apply(&record, &by, now)? else { return Ok(record) };
             let limit = self.0.issue_policy.limit.filter(|_| revives);
             match self.0.store.update(&next, record.revision(), limit, now).await {
@@ -212,6 +217,9 @@ pub enum ChangeError {
     /// Another rotation of the same token came first.
     #[error("another rotation of the token came first")]
     Overtaken,
+    /// The new lifetime is not allowed.
+    #[error(transparent)]
+    Lifetime(#[from] LifetimeRefused),
     /// The change is not allowed.
     #[error(transparent)]
     Refused(#[from] ChangeRefused),

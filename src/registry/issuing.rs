@@ -5,7 +5,7 @@ use crate::{
     event::{Event, EventKind},
     grant::Grant,
     mint::{MintError, Minted},
-    policy::Objection,
+    policy::{BeyondRights, LifetimeRefused, Objection},
     record::{Record, Slot},
     rotate::{self, RotateError, Rotation},
     scope::{Resolved, Scopes, ScopesRefused},
@@ -37,10 +37,19 @@ impl Registry {
     pub async fn issue(&self, grant: Grant) -> Result<Issued, IssueError> {
         let parts = &*self.0;
         let now = parts.clock.now()?;
+        self.check_switch()?;
+        parts.issue_policy.lifetimes.check(grant.lifetime, now)?;
         let Resolved { scopes, dropped } = parts.issue_policy.resolve(&grant.scopes)?;
         let grant = grant.scopes(scopes);
         if let Some(policy) = &parts.policy {
-            policy.at_issue(&grant).await?;
+            let approval = policy.at_issue(&grant).await.inspect_err(|objection| {
+                let by = grant.by.clone().map(Into::into).unwrap_or_default();
+                let of_owner = |event| Event { owner: Some(grant.owner.clone()), ..event }.by(&by);
+                self.tell_objection(objection, now, of_owner);
+            })?;
+            approval.check(&grant.scopes)?;
+            // The policy may have taken its time.
+            self.check_switch()?;
         }
         let mut attempt = 1;
         loop {
@@ -75,7 +84,10 @@ impl Registry {
                 return Err(ChangeError::Overtaken.into());
             }
             if let Some(policy) = &self.0.policy {
-                policy.at_rotate(&earlier, &rotation.by).await?;
+                let asked = policy.at_rotate(&earlier, &rotation.by).await;
+                asked.inspect_err(|objection| {
+                    self.tell_objection(objection, now, |event| event.of(&earlier).by(&rotation.by));
+                })?;
             }
             let Minted { token, record } = self.turn(&earlier, rotation, now).await?;
             match self.0.store.update(&record, earlier.revision(), None, now).await {
@@ -87,6 +99,17 @@ impl Registry {
                 Err(error) if came_second(&error) && attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(ChangeError::from(error).into()),
             }
+        }
+    }
+
+    fn check_switch(&self) -> Result<(), IssueError> {
+        if self.0.issue_policy.switch.is_stopped() { Err(IssueError::Stopped) } else { Ok(()) }
+    }
+
+    /// Tells the sink that the host's policy refuses, if it does.
+    pub(super) fn tell_objection(&self, objection: &Objection, now: Timestamp, about: impl FnOnce(Event) -> Event) {
+        if let Some(refusal) = objection.refusal() {
+            self.emit(&about(Event::new(now, EventKind::Refused { code: refusal.code.clone() })));
         }
     }
 
@@ -118,6 +141,15 @@ fn came_second(error: &StoreError) -> bool {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
+    /// Minting is stopped.
+    #[error("no tokens are issued now")]
+    Stopped,
+    /// The lifetime is not allowed.
+    #[error(transparent)]
+    Lifetime(#[from] LifetimeRefused),
+    /// The owner has no right to some of the scopes.
+    #[error(transparent)]
+    BeyondRights(#[from] BeyondRights),
     /// The catalog does not grant the scopes.
     #[error(transparent)]
     Scopes(#[from] ScopesRefused),

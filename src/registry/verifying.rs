@@ -76,10 +76,7 @@ impl Registry {
     async fn under_policy(&self, verified: Verified, caller: &Caller, now: Timestamp) -> Result<Verified, Objection> {
         let Some(policy) = &self.0.policy else { return Ok(verified) };
         let assent = policy.at_use(&verified, caller).await.inspect_err(|objection| {
-            if let Objection::Refused(refusal) = objection {
-                let kind = EventKind::Refused { code: refusal.code.clone() };
-                self.emit(&Event::new(now, kind).of(verified.record()).caller(caller));
-            }
+            self.tell_objection(objection, now, |event| event.of(verified.record()).caller(caller));
         })?;
         let verified = assent.ceiling.into_iter().fold(verified, Verified::under);
         Ok(assent.attached.into_iter().fold(verified, Verified::with))
@@ -162,9 +159,12 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    /// Whether it is a no. Otherwise nothing is known, and the answer is "try again".
+    /// Whether it is a no, be it for now alone. Otherwise nothing is known, and the answer is "try again".
     pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Malformed(_) | Self::Denied(_) | Self::Policy(Objection::Refused(_)))
+        matches!(
+            self,
+            Self::Malformed(_) | Self::Denied(_) | Self::Policy(Objection::Refused(_) | Objection::Later { .. })
+        )
     }
 
     /// Whether the text is of no known family, so that another verifier may have its turn.
