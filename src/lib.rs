@@ -28,6 +28,7 @@ mod timer;
 pub mod annotation;
 pub mod denial;
 pub mod expiry;
+mod idempotency;
 pub mod restriction;
 mod server_key;
 pub mod subject;

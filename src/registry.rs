@@ -2,6 +2,7 @@
 
 mod changing;
 mod issuing;
+mod rotating;
 mod verifying;
 
 use std::{
@@ -11,7 +12,8 @@ use std::{
 };
 
 pub use changing::{ChangeError, ReadError, Target};
-pub use issuing::{IssueError, Issued, RotationError};
+pub use issuing::{IssueError, Issued};
+pub use rotating::{Rotated, RotationError};
 pub use verifying::VerifyError;
 use zeroize::Zeroizing;
 

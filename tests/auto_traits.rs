@@ -3,7 +3,7 @@
 use counterfoil::{
     Caller, Grant, Keyring, MemoryStore, Minted, Record, Registry, Rotation, SharedStore, Token, Verified,
     policy::{BeyondRights, LifetimeRefused, MintSwitch, Objection},
-    registry::{ChangeError, IssueError, Issued, RotationError, VerifyError},
+    registry::{ChangeError, IssueError, Issued, Rotated, RotationError, VerifyError},
     store::StoreError,
 };
 
@@ -19,6 +19,7 @@ fn types_cross_threads() {
     crosses_threads::<Record>();
     crosses_threads::<MintSwitch>();
     crosses_threads::<Registry>();
+    crosses_threads::<Rotated>();
     crosses_threads::<SharedStore>();
     crosses_threads::<Token>();
     crosses_threads::<Verified>();
@@ -43,6 +44,12 @@ fn futures_cross_threads(registry: &Registry, grant: Grant, id: counterfoil::Tok
     is_send(registry.verify("text"));
     is_send(registry.verify_for("text", &Caller::unknown()));
     is_send(registry.rotate(id, &Rotation::at_once()));
+    let key = || counterfoil::store::IdempotencyKey::new("key");
+    is_send(async move {
+        if let Ok(key) = key() {
+            let _ = registry.rotate_once(id, &Rotation::at_once(), key).await;
+        }
+    });
     is_send(registry.revoke(id, counterfoil::By::unknown()));
     is_send(registry.block(id, counterfoil::By::unknown()));
 }

@@ -42,6 +42,18 @@ impl From<TokenId> for Target {
     }
 }
 
+impl Target {
+    /// Whether the record is of the version that the caller has seen, if one was.
+    pub(super) fn admits(self, record: &Record) -> Result<(), ChangeError> {
+        match self.version {
+            Some(expected) if expected != record.version() => {
+                Err(ChangeError::Stale { expected, found: record.version() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Registry {
     /// A record and its usage.
     ///
@@ -161,13 +173,13 @@ impl Registry {
 
     /// The record as it is now, if it is of the version that the caller has seen.
     pub(super) async fn current(&self, target: Target) -> Result<Arc<Record>, ChangeError> {
-        let record = self.0.store.get(target.id).await?.ok_or(ChangeError::NotFound)?.record;
-        match target.version {
-            Some(expected) if expected != record.version() => {
-                Err(ChangeError::Stale { expected, found: record.version() })
-            }
-            _ => Ok(record),
-        }
+        let record = self.stored(target.id).await?;
+        target.admits(&record)?;
+        Ok(record)
+    }
+
+    pub(super) async fn stored(&self, id: TokenId) -> Result<Arc<Record>, ChangeError> {
+        Ok(self.0.store.get(id).await?.ok_or(ChangeError::NotFound)?.record)
     }
 }
 

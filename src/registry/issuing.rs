@@ -1,13 +1,12 @@
-//! New tokens, and new secrets for old ones.
+//! New tokens.
 
-use super::{ChangeError, Registry, Target, changing::ATTEMPTS};
+use super::{Registry, changing::ATTEMPTS};
 use crate::{
     event::{Event, EventKind},
     grant::Grant,
     mint::{MintError, Minted},
     policy::{BeyondRights, LifetimeRefused, Objection},
     record::{Record, Slot},
-    rotate::{self, RotateError, Rotation},
     scope::{Resolved, Scopes, ScopesRefused},
     seal::Sealing,
     store::{StoreError, StoreErrorKind, TokenStore},
@@ -66,42 +65,6 @@ impl Registry {
         }
     }
 
-    /// Gives a token a new secret, and stores it. The target's version, if given, must be the stored one; of several
-    /// rotations at the same time one succeeds.
-    ///
-    /// # Errors
-    ///
-    /// [`RotationError`]; nothing is changed then.
-    pub async fn rotate(&self, target: impl Into<Target>, rotation: &Rotation) -> Result<Issued, RotationError> {
-        let target = target.into();
-        let mut attempt = 1;
-        let mut seen = None;
-        loop {
-            let now = self.0.clock.now()?;
-            let earlier = self.current(target).await?;
-            // To rotate again on top of another rotation would kill the secret that was handed out a moment ago.
-            if *seen.get_or_insert(earlier.slots().current.selector) != earlier.slots().current.selector {
-                return Err(ChangeError::Overtaken.into());
-            }
-            if let Some(policy) = &self.0.policy {
-                let asked = policy.at_rotate(&earlier, &rotation.by).await;
-                asked.inspect_err(|objection| {
-                    self.tell_objection(objection, now, |event| event.of(&earlier).by(&rotation.by));
-                })?;
-            }
-            let Minted { token, record } = self.turn(&earlier, rotation, now).await?;
-            match self.0.store.update(&record, earlier.revision(), None, now).await {
-                Ok(()) => {
-                    let overlap_until = record.slots().retiring.as_ref().map(|retiring| retiring.until);
-                    self.emit(&Event::new(now, EventKind::Rotated { overlap_until }).of(&record).by(&rotation.by));
-                    return Ok(Issued { token, record, dropped: Scopes::none() });
-                }
-                Err(error) if came_second(&error) && attempt < ATTEMPTS => attempt += 1,
-                Err(error) => return Err(ChangeError::from(error).into()),
-            }
-        }
-    }
-
     fn check_switch(&self) -> Result<(), IssueError> {
         if self.0.issue_policy.switch.is_stopped() { Err(IssueError::Stopped) } else { Ok(()) }
     }
@@ -118,13 +81,7 @@ impl Registry {
         Ok(minting.halves.finish(self.seal(minting.sealing).await?))
     }
 
-    async fn turn(&self, record: &Record, rotation: &Rotation, now: Timestamp) -> Result<Minted, RotateError> {
-        let family = self.0.families.mint_family();
-        let rotating = rotate::begin(record, rotation, family, &self.0.keyring, now, &*self.0.entropy)?;
-        Ok(rotating.turned.finish(self.seal(rotating.sealing).await?))
-    }
-
-    async fn seal(&self, sealing: Sealing) -> Result<Slot, MintError> {
+    pub(super) async fn seal(&self, sealing: Sealing) -> Result<Slot, MintError> {
         match sealing {
             Sealing::Done(slot) => Ok(slot),
             Sealing::Slow(job, unsealed) => Ok(unsealed.finish(self.hash(job).await?)),
@@ -133,7 +90,7 @@ impl Registry {
 }
 
 /// Whether another token has the selector, or another change came first: a new draw on a new reading may succeed.
-fn came_second(error: &StoreError) -> bool {
+pub(super) fn came_second(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::Duplicate | StoreErrorKind::LostRace)
 }
 
@@ -180,22 +137,4 @@ impl From<StoreError> for IssueError {
             _ => Self::Store(error),
         }
     }
-}
-
-/// No secret was rotated, and nothing changed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RotationError {
-    /// The token cannot be rotated, or its new secret not be made.
-    #[error(transparent)]
-    Rotate(#[from] RotateError),
-    /// The host's policy refuses, or cannot be asked.
-    #[error(transparent)]
-    Policy(#[from] Objection),
-    /// The token is not there, is of another version, or could not be stored.
-    #[error(transparent)]
-    Change(#[from] ChangeError),
-    /// The clock is not set.
-    #[error(transparent)]
-    Clock(#[from] InvalidTimestamp),
 }
