@@ -46,6 +46,7 @@ mod seal;
 
 // 4: decisions, and the contract of a store
 pub mod mint;
+pub mod possession;
 pub mod store;
 pub mod verify;
 

@@ -2,6 +2,7 @@
 
 mod changing;
 mod issuing;
+mod revoking;
 mod rotating;
 mod verifying;
 
@@ -13,6 +14,7 @@ use std::{
 
 pub use changing::{ChangeError, ReadError, Target};
 pub use issuing::{IssueError, Issued};
+pub use revoking::{SurrenderError, Surrendered};
 pub use rotating::{Rotated, RotationError};
 pub use verifying::VerifyError;
 use zeroize::Zeroizing;
@@ -23,6 +25,7 @@ use crate::{
     entropy::{Entropy, SystemEntropy},
     event::{Event, EventSink, NoSink},
     policy::{Deadline, IssuePolicy, Policy, SharedPolicy},
+    possession::Reuse,
     restriction::Audience,
     store::{SharedStore, TokenStore},
     time::{Clock, SystemClock},
@@ -67,6 +70,7 @@ struct Parts {
     issue_policy: IssuePolicy,
     policy: Option<SharedPolicy>,
     policy_deadline: Option<Deadline>,
+    reuse: Reuse,
     sink: Arc<dyn EventSink>,
     /// Started with the first slow hash; most registries never make one.
     pool: OnceLock<Pool>,
@@ -86,6 +90,7 @@ impl Registry {
             issue_policy: IssuePolicy::default(),
             policy: None,
             policy_deadline: None,
+            reuse: Reuse::Report,
             sink: Arc::new(NoSink),
             pool: OnceLock::new(),
         })
@@ -183,6 +188,12 @@ impl RegistryBuilder {
     /// ```
     pub fn policy_deadline(mut self, after: Duration, timer: impl Timer) -> Self {
         self.0.policy_deadline = Some(Deadline::new(after, timer));
+        self
+    }
+
+    /// Lets this follow when a secret is presented that was rotated away.
+    pub fn on_reuse(mut self, reuse: Reuse) -> Self {
+        self.0.reuse = reuse;
         self
     }
 

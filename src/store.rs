@@ -225,6 +225,24 @@ pub enum RevokeTarget {
     Matching(Filter),
 }
 
+impl From<TokenId> for RevokeTarget {
+    fn from(id: TokenId) -> Self {
+        Self::Token(id)
+    }
+}
+
+impl From<Owner> for RevokeTarget {
+    fn from(owner: Owner) -> Self {
+        Self::Owner(owner)
+    }
+}
+
+impl From<Filter> for RevokeTarget {
+    fn from(filter: Filter) -> Self {
+        Self::Matching(filter)
+    }
+}
+
 /// What was revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Revocation {

@@ -3,7 +3,7 @@
 use counterfoil::{
     Caller, Grant, Keyring, MemoryStore, Minted, Record, Registry, Rotation, SharedStore, Token, Verified,
     policy::{BeyondRights, LifetimeRefused, MintSwitch, Objection},
-    registry::{ChangeError, IssueError, Issued, Rotated, RotationError, VerifyError},
+    registry::{ChangeError, IssueError, Issued, Rotated, RotationError, SurrenderError, Surrendered, VerifyError},
     store::StoreError,
 };
 
@@ -21,6 +21,7 @@ fn types_cross_threads() {
     crosses_threads::<Registry>();
     crosses_threads::<Rotated>();
     crosses_threads::<SharedStore>();
+    crosses_threads::<Surrendered>();
     crosses_threads::<Token>();
     crosses_threads::<Verified>();
 }
@@ -34,6 +35,7 @@ fn errors_are_errors() {
     is_an_error::<Objection>();
     is_an_error::<RotationError>();
     is_an_error::<StoreError>();
+    is_an_error::<SurrenderError>();
     is_an_error::<VerifyError>();
 }
 
@@ -50,6 +52,8 @@ fn futures_cross_threads(registry: &Registry, grant: Grant, id: counterfoil::Tok
             let _ = registry.rotate_once(id, &Rotation::at_once(), key).await;
         }
     });
+    is_send(registry.revoke_all(id, counterfoil::By::unknown()));
+    is_send(registry.revoke_presented("text", counterfoil::By::unknown(), &Caller::unknown()));
     is_send(registry.revoke(id, counterfoil::By::unknown()));
     is_send(registry.block(id, counterfoil::By::unknown()));
 }

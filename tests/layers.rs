@@ -10,7 +10,7 @@ const LAYERS: [&[&str]; 8] = [
     &["annotation", "denial", "expiry", "idempotency", "restriction", "server_key", "subject", "token"],
     &["record"],
     &["caller", "check", "circumstances", "grant", "seal"],
-    &["mint", "store", "verify"],
+    &["mint", "possession", "store", "verify"],
     &["change", "event", "policy", "rotate"],
     &["memory"],
     &["registry"],

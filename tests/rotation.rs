@@ -1,4 +1,4 @@
-//! Rotation under a key, and at the same time.
+//! Rotation under a key, at the same time, and what follows when a spent secret is presented.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -6,10 +6,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{DAY, Rig, at, grant, minting_k1, rigs, stores};
+use common::{DAY, Rig, at, grant, minting_k1, owner, rigs, rigs_with, stores};
 use counterfoil::{
-    Annotations, By, Caller, Grant, Name, Policy, Record, Rotation, TokenStore, Verified,
+    Annotations, By, Caller, Denial, Grant, Name, Policy, Record, Rotation, Status, TokenStore, Verified,
+    event::EventKind,
     policy::{Approval, Assent, Objection, Refusal},
+    possession::Reuse,
     registry::{ChangeError, Rotated, RotationError, Target},
     store::IdempotencyKey,
 };
@@ -202,6 +204,90 @@ async fn a_key_says_nothing_of_a_rotation_that_it_was_not_kept_for() {
         rig.store.update(&rotated, earlier, None, at(Duration::ZERO)).await.unwrap();
         let again = rig.registry.rotate_once(id, &Rotation::at_once(), key("a")).await.unwrap();
         assert!(matches!(again, Rotated::New(_)), "{}", rig.kind);
+    }
+}
+
+#[tokio::test]
+async fn the_reuse_of_a_spent_secret_is_told_and_ends_the_token_if_the_host_says_so() {
+    // The rotation, when the old secret is presented, and the rule → the answer, what the sink hears, the status.
+    let (at_once, a_day) = (Rotation::at_once(), Rotation::with_overlap(DAY));
+    for (rotation, after, reuse, answer, heard, status) in [
+        (&at_once, Duration::ZERO, Reuse::Report, "superseded", vec!["denied"], Status::Active),
+        (&at_once, Duration::ZERO, Reuse::Revoke, "superseded", vec!["denied", "revoked"], Status::Revoked),
+        (&a_day, DAY / 2, Reuse::Report, "ok", vec!["used"], Status::Active),
+        (&a_day, DAY / 2, Reuse::Revoke, "ok", vec!["used"], Status::Active),
+        (&a_day, DAY, Reuse::Report, "superseded", vec!["denied"], Status::Active),
+        (&a_day, DAY, Reuse::Revoke, "superseded", vec!["denied", "revoked"], Status::Revoked),
+    ] {
+        for rig in rigs_with(|builder| builder.on_reuse(reuse)).await {
+            let issued = rig.registry.issue(grant()).await.unwrap();
+            let id = issued.record.id();
+            let rotated = rig.registry.rotate(id, rotation).await.unwrap();
+            rig.events.take();
+            rig.wait(after);
+            assert_eq!(rig.outcome(issued.token.expose()).await, answer, "{} {reuse:?}", rig.kind);
+            let events = rig.events.take_whole();
+            assert_eq!(events.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>(), heard, "{}", rig.kind);
+            for event in events {
+                assert_eq!((event.token, event.owner), (Some(id), Some(owner("user-42"))));
+            }
+            let record = rig.record(id).await;
+            assert_eq!(record.status(at(after)), status);
+            let reason = record.revoked().map(|mark| mark.reason.as_ref().unwrap().as_str());
+            assert_eq!(reason, (status == Status::Revoked).then_some("a secret that was rotated away was presented"));
+            let new = if status == Status::Revoked { "revoked" } else { "ok" };
+            assert_eq!(rig.outcome(rotated.token.expose()).await, new);
+
+            rig.events.take();
+            assert_eq!(rig.outcome(issued.token.expose()).await, answer, "again, and the same answer");
+            assert_eq!(rig.events.take(), heard[..1], "a revoked token is not revoked again");
+        }
+    }
+}
+
+#[test]
+fn reuse_revokes_once_and_for_a_spent_secret_alone() {
+    let live = grant().mint(&common::format(), &minting_k1(), at(Duration::ZERO)).unwrap().record;
+    let ended = live.clone().marked_revoked(By::unknown().mark(at(Duration::ZERO)));
+    for (reuse, denial, record, revokes) in [
+        (Reuse::Revoke, Denial::Superseded, &live, true),
+        (Reuse::Revoke, Denial::Superseded, &ended, false),
+        (Reuse::Revoke, Denial::WrongSecret, &live, false),
+        (Reuse::Revoke, Denial::Unknown, &live, false),
+        (Reuse::Revoke, Denial::Expired, &live, false),
+        (Reuse::Revoke, Denial::NetworkRefused, &live, false),
+        (Reuse::Report, Denial::Superseded, &live, false),
+        (Reuse::Report, Denial::Superseded, &ended, false),
+    ] {
+        assert_eq!(reuse.revokes(denial, record), revokes, "{reuse:?} {denial:?}");
+    }
+    assert_eq!(Reuse::default(), Reuse::Report);
+}
+
+#[tokio::test]
+async fn only_a_right_secret_is_reuse() {
+    for rig in rigs_with(|builder| builder.on_reuse(Reuse::Revoke)).await {
+        let issued = rig.registry.issue(grant()).await.unwrap();
+        let stranger = rig.registry.issue(grant()).await.unwrap();
+        let id = issued.record.id();
+        let second = rig.registry.rotate(id, &Rotation::at_once()).await.unwrap();
+        let third = rig.registry.rotate(id, &Rotation::at_once()).await.unwrap();
+        rig.registry.block(stranger.record.id(), By::unknown()).await.unwrap();
+        for (text, answer) in [
+            (issued.token.expose(), "unknown"), // forgotten: two rotations ago
+            (stranger.token.expose(), "blocked"),
+            ("acme_000000000000_00000000000000000000000000000000000000", "malformed"),
+            (third.token.expose(), "ok"),
+        ] {
+            assert_eq!(rig.outcome(text).await, answer);
+            assert_eq!(rig.record(id).await.status(at(Duration::ZERO)), Status::Active, "{answer}");
+        }
+        let caller = Caller { address: Some("192.0.2.7".parse().unwrap()), ..Caller::unknown() };
+        rig.events.take();
+        assert!(rig.registry.verify_for(second.token.expose(), &caller).await.is_err());
+        let events = rig.events.take_whole();
+        assert!(matches!(events[1].kind, EventKind::Revoked));
+        assert_eq!(events[1].caller, caller);
     }
 }
 

@@ -137,15 +137,9 @@ impl Registry {
         if target.version.is_some() {
             return self.change(target, Change::Revoke, by).await.map(drop);
         }
-        let now = self.0.clock.now()?;
-        let mark = by.clone().mark(now);
-        let revocation = self.0.store.revoke(&RevokeTarget::Token(target.id), &mark, now).await;
-        let revocation = revocation.map_err(ChangeError::Store)?;
+        let revocation = self.revoke_all(RevokeTarget::Token(target.id), by).await?;
         if revocation.revoked.is_empty() && revocation.already == 0 {
             return Err(ChangeError::NotFound);
-        }
-        for id in revocation.revoked {
-            self.emit(&Event::new(now, EventKind::Revoked).token(id).by(&by));
         }
         Ok(())
     }

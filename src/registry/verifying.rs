@@ -58,14 +58,7 @@ impl Registry {
         };
         let verified = match verify(check, record.clone(), &circumstances) {
             Ok(verified) => verified,
-            Err(denial) => {
-                let denied = Event::new(now, EventKind::Denied { denial }).caller(caller);
-                self.emit(&match &record {
-                    Some(record) => denied.of(record),
-                    None => denied,
-                });
-                return Err(VerifyError::Denied(denial));
-            }
+            Err(denial) => return Err(self.denied(denial, record.as_deref(), caller, now).await),
         };
         self.rehash_if_outdated(&presented, verified.record(), verified.slot(), now).await;
         let verified = self.under_policy(verified, caller, now).await?;
@@ -82,7 +75,7 @@ impl Registry {
         Ok(assent.attached.into_iter().fold(verified, Verified::with))
     }
 
-    fn unchecked(&self, error: CheckError, record: Option<&Record>, caller: &Caller) -> VerifyError {
+    pub(super) fn unchecked(&self, error: CheckError, record: Option<&Record>, caller: &Caller) -> VerifyError {
         if let (CheckError::Unverifiable(unknown), Ok(now), Some(record)) = (&error, self.0.clock.now(), record) {
             self.emit(&Event::new(now, EventKind::Unverifiable { key: unknown.id }).of(record).caller(caller));
         }
