@@ -26,6 +26,7 @@ mod timer;
 
 // 1: the words
 pub mod annotation;
+mod backoff;
 pub mod denial;
 pub mod expiry;
 mod idempotency;

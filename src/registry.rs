@@ -20,6 +20,7 @@ pub use verifying::VerifyError;
 use zeroize::Zeroizing;
 
 use crate::{
+    backoff::Backoff,
     check::CheckError,
     digest::{Keyring, argon2::Job, pool::Pool},
     entropy::{Entropy, SystemEntropy},
@@ -72,6 +73,7 @@ struct Parts {
     policy_deadline: Option<Deadline>,
     reuse: Reuse,
     sink: Arc<dyn EventSink>,
+    rehashing: Backoff,
     /// Started with the first slow hash; most registries never make one.
     pool: OnceLock<Pool>,
 }
@@ -92,6 +94,7 @@ impl Registry {
             policy_deadline: None,
             reuse: Reuse::Report,
             sink: Arc::new(NoSink),
+            rehashing: Backoff::default(),
             pool: OnceLock::new(),
         })
     }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// Every module, by layer from the bottom up. A module uses modules of lower layers alone.
 const LAYERS: [&[&str]; 8] = [
     &["alphabet", "digest", "entropy", "scope", "text", "time", "timer"],
-    &["annotation", "denial", "expiry", "idempotency", "restriction", "server_key", "subject", "token"],
+    &["annotation", "backoff", "denial", "expiry", "idempotency", "restriction", "server_key", "subject", "token"],
     &["record"],
     &["caller", "check", "circumstances", "grant", "seal"],
     &["mint", "possession", "store", "verify"],

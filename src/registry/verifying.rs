@@ -82,7 +82,8 @@ impl Registry {
         error.into()
     }
 
-    /// Makes the digest anew if it is out of date. A lost race is no failure: another node was first.
+    /// Makes the digest anew if it is out of date. A lost race is no failure: another node was first. After a failure
+    /// none is tried for a while, so that a store that takes no writes is not asked, and told of, at every use.
     async fn rehash_if_outdated(
         &self,
         presented: &Presented<'_>,
@@ -94,10 +95,16 @@ impl Registry {
         if record.slots().get(kind).is_none_or(|slot| !keyring.is_outdated(&slot.digest)) {
             return;
         }
+        if !self.0.rehashing.is_over(now) {
+            return;
+        }
         let event = match self.rehash(presented, record, kind, now).await {
             Ok(()) => EventKind::Rehashed { key: keyring.minting_key() },
             Err(Some(error)) if *error.kind() == StoreErrorKind::LostRace => return,
-            Err(_) => EventKind::RehashFailed,
+            Err(_) => {
+                self.0.rehashing.fail(now);
+                EventKind::RehashFailed
+            }
         };
         self.emit(&Event::new(now, event).of(record));
     }
