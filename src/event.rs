@@ -140,7 +140,7 @@ pub enum EventKind {
         /// Why.
         denial: Denial,
     },
-    /// The host's policy refused a token that is good.
+    /// The host's policy refused: the use of a token that is good, a new token for its owner, or a rotation.
     #[non_exhaustive]
     Refused {
         /// The policy's own code.

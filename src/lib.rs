@@ -1,3 +1,13 @@
+// Of two definitions of one link the first counts: here the pages, in the repository their sources.
+//! [guide]: guide
+//! [token_format]: guide::token_format
+//! [stored_rows]: guide::stored_rows
+//! [stores]: guide::stores
+//! [keys]: guide::rotating_server_keys
+//! [migration]: guide::migration
+//! [threat_model]: guide::threat_model
+//! [auditing]: guide::auditing
+//!
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -16,8 +26,10 @@ mod timer;
 
 // 1: the words
 pub mod annotation;
+mod backoff;
 pub mod denial;
 pub mod expiry;
+mod idempotency;
 pub mod restriction;
 mod server_key;
 pub mod subject;
@@ -35,6 +47,7 @@ mod seal;
 
 // 4: decisions, and the contract of a store
 pub mod mint;
+pub mod possession;
 pub mod store;
 pub mod verify;
 
@@ -51,6 +64,9 @@ pub mod memory;
 
 // 7: plumbing
 pub mod registry;
+
+// Beside the layers: pages for people, without code
+pub mod guide;
 
 pub use alphabet::Alphabet;
 pub use annotation::{Annotations, Metadata, Name};

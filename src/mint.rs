@@ -102,6 +102,7 @@ impl Halves {
             created_at: now,
             created_by: grant.by,
             rotated_at: None,
+            rotation_key: None,
             expiry,
             revoked: None,
             suspended: None,

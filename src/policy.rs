@@ -1,49 +1,28 @@
 //! The host's rules: what may be issued, and who may use what was issued.
 
-use std::{any::Any, error::Error, fmt, future::Future, pin::Pin, sync::Arc};
+mod deadline;
+mod issue;
+mod lifetimes;
+mod objection;
+mod shared;
+mod switch;
 
-use crate::{
-    caller::Caller,
-    grant::Grant,
-    record::Record,
-    scope::{Resolved, ScopeCatalog, Scopes, ScopesRefused, UnknownScopes},
-    subject::By,
-    verify::Verified,
-};
+use std::{any::Any, fmt, future::Future, sync::Arc};
 
-/// What may be issued. More rules will come, so write `..IssuePolicy::default()` behind those you set.
-///
-/// ```
-/// use counterfoil::IssuePolicy;
-///
-/// let policy = IssuePolicy { limit: Some(50), ..IssuePolicy::default() };
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct IssuePolicy {
-    /// How many active tokens an owner may have; none is no limit.
-    pub limit: Option<u32>,
-    /// Which scopes exist, and what becomes of unknown ones. Without a catalog every well-formed scope may be granted.
-    pub scopes: Option<(Arc<ScopeCatalog>, UnknownScopes)>,
-}
+pub(crate) use deadline::Deadline;
+pub use deadline::{PolicyPanicked, PolicyTimedOut};
+pub use issue::IssuePolicy;
+pub use lifetimes::{LifetimeRefused, Lifetimes, Offered};
+pub use objection::{BeyondRights, Objection, Refusal};
+pub(crate) use shared::SharedPolicy;
+pub use switch::MintSwitch;
 
-impl IssuePolicy {
-    /// The scopes that a request comes to.
-    ///
-    /// # Errors
-    ///
-    /// [`ScopesRefused`], as the catalog says.
-    pub fn resolve(&self, asked: &Scopes) -> Result<Resolved, ScopesRefused> {
-        match &self.scopes {
-            Some((catalog, unknown)) => catalog.resolve(asked, *unknown),
-            None => Ok(Resolved { scopes: asked.clone(), dropped: Scopes::none() }),
-        }
-    }
-}
+use crate::{caller::Caller, grant::Grant, record::Record, scope::Scopes, subject::By, verify::Verified};
 
 /// The host's say beyond the token's own facts: whether its owner is still welcome, on which plan, with which rights.
 ///
 /// ```
-/// use counterfoil::policy::{Assent, Objection, Refusal};
+/// use counterfoil::policy::{Approval, Assent, Objection, Refusal};
 /// use counterfoil::{By, Caller, Grant, Policy, Record, Verified};
 ///
 /// #[derive(Debug)]
@@ -62,14 +41,17 @@ impl IssuePolicy {
 ///     async fn at_use(&self, verified: &Verified, _: &Caller) -> Result<Assent, Objection> {
 ///         self.demand(verified.record().owner()).map(|()| Assent::plain())
 ///     }
-///     async fn at_issue(&self, grant: &Grant) -> Result<(), Objection> {
-///         self.demand(&grant.owner)
+///     async fn at_issue(&self, grant: &Grant) -> Result<Approval, Objection> {
+///         self.demand(&grant.owner).map(|()| Approval::plain())
 ///     }
 ///     async fn at_rotate(&self, record: &Record, _: &By) -> Result<(), Objection> {
 ///         self.demand(record.owner())
 ///     }
 /// }
 /// ```
+///
+/// It is asked within the [deadline](crate::registry::RegistryBuilder::policy_deadline), if the host gives one. Neither
+/// silence past it nor a panic is a pass: both are [`Objection::Unavailable`]. A future that is late is dropped.
 pub trait Policy: fmt::Debug + Send + Sync + 'static {
     /// Asked once a token is verified.
     ///
@@ -78,12 +60,13 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
     /// [`Objection`] to refuse the use, or if it cannot be said.
     fn at_use(&self, verified: &Verified, caller: &Caller) -> impl Future<Output = Result<Assent, Objection>> + Send;
 
-    /// Asked before a token is issued.
+    /// Asked before a token is issued. The scopes of the grant are those that would be stored: known to the catalog, with
+    /// all that they imply.
     ///
     /// # Errors
     ///
     /// [`Objection`] to refuse it, or if it cannot be said.
-    fn at_issue(&self, grant: &Grant) -> impl Future<Output = Result<(), Objection>> + Send;
+    fn at_issue(&self, grant: &Grant) -> impl Future<Output = Result<Approval, Objection>> + Send;
 
     /// Asked before a token is rotated, and by whom.
     ///
@@ -91,6 +74,46 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`Objection`] to refuse it, or if it cannot be said.
     fn at_rotate(&self, record: &Record, by: &By) -> impl Future<Output = Result<(), Objection>> + Send;
+}
+
+/// A policy's yes to a new token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use = "an approval says nothing until it is returned"]
+pub struct Approval {
+    ceiling: Option<Scopes>,
+}
+
+impl Approval {
+    /// Whatever is asked for.
+    pub const fn plain() -> Self {
+        Self { ceiling: None }
+    }
+
+    /// Only within these rights of the owner's.
+    ///
+    /// ```
+    /// use counterfoil::policy::Approval;
+    ///
+    /// let approval = Approval::plain().ceiling("parts:* users:read".parse()?);
+    /// assert!(approval.check(&"parts:read parts:calculations:*".parse()?).is_ok());
+    /// let beyond = approval.check(&"parts:read users:* users:write".parse()?).unwrap_err();
+    /// assert_eq!(beyond.to_string(), "scopes beyond the owner's rights: users:write users:*");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ceiling(self, rights: Scopes) -> Self {
+        Self { ceiling: Some(rights) }
+    }
+
+    /// Whether the scopes may be granted.
+    ///
+    /// # Errors
+    ///
+    /// [`BeyondRights`] names those that the ceiling does not cover.
+    pub fn check(&self, asked: &Scopes) -> Result<(), BeyondRights> {
+        let Some(ceiling) = &self.ceiling else { return Ok(()) };
+        let scopes = asked.beyond(ceiling);
+        if scopes.is_empty() { Ok(()) } else { Err(BeyondRights { scopes }) }
+    }
 }
 
 /// A policy's yes, and what it adds to the proof.
@@ -120,92 +143,5 @@ impl Assent {
 impl fmt::Debug for Assent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Assent").field("ceiling", &self.ceiling).finish_non_exhaustive()
-    }
-}
-
-/// A policy's no, or its silence.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Objection {
-    /// It refuses.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// It cannot say now: the answer is "try again", never a pass.
-    #[error("the policy cannot be asked now")]
-    Unavailable(#[source] Box<dyn Error + Send + Sync>),
-}
-
-/// A refusal with the host's own code, text and link.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-#[non_exhaustive]
-pub struct Refusal {
-    /// The stable machine code.
-    pub code: String,
-    /// What people are told.
-    pub text: String,
-    /// Where they can read on or change it.
-    pub link: Option<String>,
-}
-
-impl Refusal {
-    /// A refusal without a link.
-    pub fn new(code: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { code: code.into(), text: text.into(), link: None }
-    }
-
-    /// With a link.
-    pub fn link(self, link: impl Into<String>) -> Self {
-        Self { link: Some(link.into()), ..self }
-    }
-}
-
-/// Any policy, its type erased, as [`SharedStore`](crate::SharedStore) is for stores.
-#[derive(Clone)]
-pub(crate) struct SharedPolicy(Arc<dyn DynPolicy>);
-
-impl SharedPolicy {
-    pub(crate) fn new(policy: impl Policy) -> Self {
-        Self(Arc::new(policy))
-    }
-
-    pub(crate) async fn at_use(&self, verified: &Verified, caller: &Caller) -> Result<Assent, Objection> {
-        self.0.at_use_dyn(verified, caller).await
-    }
-
-    pub(crate) async fn at_issue(&self, grant: &Grant) -> Result<(), Objection> {
-        self.0.at_issue_dyn(grant).await
-    }
-
-    pub(crate) async fn at_rotate(&self, record: &Record, by: &By) -> Result<(), Objection> {
-        self.0.at_rotate_dyn(record, by).await
-    }
-}
-
-impl fmt::Debug for SharedPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Objection>> + Send + 'a>>;
-
-trait DynPolicy: fmt::Debug + Send + Sync {
-    fn at_use_dyn<'a>(&'a self, verified: &'a Verified, caller: &'a Caller) -> Boxed<'a, Assent>;
-    fn at_issue_dyn<'a>(&'a self, grant: &'a Grant) -> Boxed<'a, ()>;
-    fn at_rotate_dyn<'a>(&'a self, record: &'a Record, by: &'a By) -> Boxed<'a, ()>;
-}
-
-impl<P: Policy> DynPolicy for P {
-    fn at_use_dyn<'a>(&'a self, verified: &'a Verified, caller: &'a Caller) -> Boxed<'a, Assent> {
-        Box::pin(self.at_use(verified, caller))
-    }
-
-    fn at_issue_dyn<'a>(&'a self, grant: &'a Grant) -> Boxed<'a, ()> {
-        Box::pin(self.at_issue(grant))
-    }
-
-    fn at_rotate_dyn<'a>(&'a self, record: &'a Record, by: &'a By) -> Boxed<'a, ()> {
-        Box::pin(self.at_rotate(record, by))
     }
 }

@@ -1,6 +1,7 @@
 //! The half that is kept: the stub that stays in the book when a token is handed out.
 
 mod revision;
+mod rotation;
 mod row;
 mod slots;
 mod status;
@@ -19,6 +20,7 @@ pub use usage::{Agent, Usage, Use};
 use crate::{
     annotation::Annotations,
     expiry::Expiry,
+    idempotency::IdempotencyKey,
     restriction::Restrictions,
     scope::Scopes,
     subject::{Actor, Mark, Owner},
@@ -53,6 +55,7 @@ pub struct Record {
     pub(crate) created_at: Timestamp,
     pub(crate) created_by: Option<Actor>,
     pub(crate) rotated_at: Option<Timestamp>,
+    pub(crate) rotation_key: Option<IdempotencyKey>,
     pub(crate) expiry: Expiry,
     pub(crate) revoked: Option<Box<Mark>>,
     pub(crate) suspended: Option<Box<Mark>>,

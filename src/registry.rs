@@ -3,26 +3,36 @@
 mod changing;
 mod issuing;
 mod maintaining;
+mod revoking;
+mod rotating;
 mod telling;
 mod verifying;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 pub use changing::{ChangeError, ReadError, Target};
-pub use issuing::{IssueError, Issued, RotationError};
+pub use issuing::{IssueError, Issued};
+pub use revoking::{SurrenderError, Surrendered};
+pub use rotating::{Rotated, RotationError};
 pub use verifying::VerifyError;
 use zeroize::Zeroizing;
 
 use crate::{
+    backoff::Backoff,
     check::CheckError,
     digest::{Keyring, argon2::Job, pool::Pool},
     entropy::{Entropy, SystemEntropy},
     event::{DenialBound, EventSink},
     maintain::{IdleTooShort, Maintenance},
-    policy::{IssuePolicy, Policy, SharedPolicy},
+    policy::{Deadline, IssuePolicy, Policy, SharedPolicy},
+    possession::Reuse,
     restriction::Audience,
     store::{SharedStore, TokenStore},
     time::{Clock, SystemClock},
+    timer::Timer,
     token::{Environment, Families},
     uses::{UseNotes, Uses},
 };
@@ -68,6 +78,9 @@ struct Parts {
     denials: DenialBound,
     uses: Uses,
     maintenance: Maintenance,
+    policy_deadline: Option<Deadline>,
+    reuse: Reuse,
+    rehashing: Backoff,
     /// Started with the first slow hash; most registries never make one.
     pool: OnceLock<Pool>,
 }
@@ -89,6 +102,9 @@ impl Registry {
             denials: DenialBound::default(),
             uses: Uses::new(UseNotes::default()),
             maintenance: Maintenance::default(),
+            policy_deadline: None,
+            reuse: Reuse::Report,
+            rehashing: Backoff::default(),
             pool: OnceLock::new(),
         })
     }
@@ -96,6 +112,11 @@ impl Registry {
     /// The families whose tokens are accepted.
     pub fn families(&self) -> &Families {
         &self.0.families
+    }
+
+    /// The rules for what may be issued: what a form offers.
+    pub fn issue_policy(&self) -> &IssuePolicy {
+        &self.0.issue_policy
     }
 
     /// The store.
@@ -151,6 +172,39 @@ impl RegistryBuilder {
         self
     }
 
+    /// Waits for the policy's answers so long at most, asleep with the host's timer. A policy that is late
+    /// [cannot be asked](crate::policy::Objection::Unavailable). Without a deadline it is waited for as long as it takes.
+    ///
+    /// ```
+    /// # use counterfoil::{policy::{Approval, Assent, Objection}, By, Caller, Grant, Keyring, MemoryStore, Policy, Record, Verified};
+    /// # #[derive(Debug)]
+    /// # struct Plans;
+    /// # impl Policy for Plans {
+    /// #     async fn at_use(&self, _: &Verified, _: &Caller) -> Result<Assent, Objection> { Ok(Assent::plain()) }
+    /// #     async fn at_issue(&self, _: &Grant) -> Result<Approval, Objection> { Ok(Approval::plain()) }
+    /// #     async fn at_rotate(&self, _: &Record, _: &By) -> Result<(), Objection> { Ok(()) }
+    /// # }
+    /// # let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse()?;
+    /// use counterfoil::{Registry, TokenFormat};
+    /// use std::time::Duration;
+    ///
+    /// let registry = Registry::builder(TokenFormat::builder("acme").build()?, keyring, MemoryStore::new())
+    ///     .policy(Plans)
+    ///     .policy_deadline(Duration::from_millis(500), tokio::time::sleep)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn policy_deadline(mut self, after: Duration, timer: impl Timer) -> Self {
+        self.0.policy_deadline = Some(Deadline::new(after, timer));
+        self
+    }
+
+    /// Lets this follow when a secret is presented that was rotated away.
+    pub fn on_reuse(mut self, reuse: Reuse) -> Self {
+        self.0.reuse = reuse;
+        self
+    }
+
     /// Tells this sink what happens.
     pub fn sink(mut self, sink: impl EventSink) -> Self {
         self.0.sink = Some(Arc::new(sink));
@@ -176,7 +230,7 @@ impl RegistryBuilder {
     ///
     /// [`InvalidRegistry`] if the families name environments and none of them is served, or one is served that none
     /// names, or unused tokens would be revoked before their uses are written.
-    pub fn build(self) -> Result<Registry, InvalidRegistry> {
+    pub fn build(mut self) -> Result<Registry, InvalidRegistry> {
         let Parts { families, environments, .. } = &self.0;
         if environments.is_empty() && families.environments().next().is_some() {
             return Err(InvalidRegistry::NothingServed);
@@ -186,6 +240,9 @@ impl RegistryBuilder {
             return Err(InvalidRegistry::UnknownEnvironment { environment: unknown.clone() });
         }
         self.0.maintenance.check_idle(self.0.uses.every())?;
+        if let (Some(policy), Some(deadline)) = (&mut self.0.policy, self.0.policy_deadline.take()) {
+            policy.set_deadline(deadline);
+        }
         Ok(Registry(Arc::new(self.0)))
     }
 }

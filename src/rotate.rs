@@ -6,6 +6,7 @@ use crate::{
     check::CheckError,
     digest::Keyring,
     entropy::{Drawn, Entropy, SystemEntropy},
+    idempotency::IdempotencyKey,
     mint::{MintError, Minted, Terms, expected_bytes},
     record::{Record, Retiring, Slot, Slots, Status},
     seal::Sealing,
@@ -66,7 +67,7 @@ pub fn rotate(
     keyring: &Keyring,
     now: Timestamp,
 ) -> Result<Minted, RotateError> {
-    let rotating = begin(record, rotation, family, keyring, now, &SystemEntropy)?;
+    let rotating = begin(record, rotation, None, family, keyring, now, &SystemEntropy)?;
     let slot = rotating.sealing.finish_here().map_err(|reason| MintError::Hash(CheckError::from(reason)))?;
     Ok(rotating.turned.finish(slot))
 }
@@ -86,6 +87,7 @@ pub(crate) struct Turned {
 pub(crate) fn begin(
     record: &Record,
     rotation: &Rotation,
+    key: Option<&IdempotencyKey>,
     family: &dyn Family,
     keyring: &Keyring,
     now: Timestamp,
@@ -116,6 +118,7 @@ pub(crate) fn begin(
     let mut next = record.clone();
     next.revision = record.revision.next_version();
     next.rotated_at = Some(now);
+    next.rotation_key = key.cloned();
     next.public = token.public().into();
     Ok(Rotating { turned: Turned { token, record: next, retiring_until }, sealing })
 }

@@ -203,8 +203,16 @@ impl Scopes {
 
     /// Whether everything that `other` allows is allowed here too.
     pub fn cover(&self, other: &Self) -> bool {
-        other.exact.iter().all(|scope| self.allow(scope))
-            && other.patterns.iter().all(|inner| self.patterns.iter().any(|outer| inner.is_within(outer)))
+        other.beyond(self).is_empty()
+    }
+
+    /// Those of these scopes and patterns that `other` does not cover.
+    pub fn beyond(&self, other: &Self) -> Self {
+        let is_within = |inner: &ScopePattern| other.patterns.iter().any(|outer| inner.is_within(outer));
+        Self {
+            exact: self.exact.iter().filter(|scope| !other.allow(scope)).cloned().collect(),
+            patterns: self.patterns.iter().filter(|inner| !is_within(inner)).cloned().collect(),
+        }
     }
 
     /// What both allow, as far as a set can hold it: two sets with patterns can allow more than

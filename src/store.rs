@@ -22,7 +22,8 @@ use crate::{
 
 /// Keeps records. A store is dumb: it returns rows as they are and judges none.
 ///
-/// Write the methods as plain `async fn`. `examples/custom_store.rs` is a whole store in under 200 lines.
+/// Write the methods as plain `async fn`. `examples/custom_store.rs` is a whole store in under 200 lines, and the crate
+/// `counterfoil-testkit` holds one against what is promised here.
 ///
 /// ```
 /// use counterfoil::store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored};
@@ -222,6 +223,24 @@ pub enum RevokeTarget {
     Owner(Owner),
     /// All tokens that match.
     Matching(Filter),
+}
+
+impl From<TokenId> for RevokeTarget {
+    fn from(id: TokenId) -> Self {
+        Self::Token(id)
+    }
+}
+
+impl From<Owner> for RevokeTarget {
+    fn from(owner: Owner) -> Self {
+        Self::Owner(owner)
+    }
+}
+
+impl From<Filter> for RevokeTarget {
+    fn from(filter: Filter) -> Self {
+        Self::Matching(filter)
+    }
 }
 
 /// What was revoked.

@@ -2,7 +2,8 @@
 
 use counterfoil::{
     Caller, Grant, Keyring, MemoryStore, Minted, Record, Registry, Rotation, SharedStore, Token, Verified,
-    registry::{ChangeError, IssueError, Issued, RotationError, VerifyError},
+    policy::{BeyondRights, LifetimeRefused, MintSwitch, Objection},
+    registry::{ChangeError, IssueError, Issued, Rotated, RotationError, SurrenderError, Surrendered, VerifyError},
     store::StoreError,
 };
 
@@ -16,8 +17,11 @@ fn types_cross_threads() {
     crosses_threads::<Minted>();
     crosses_threads::<Issued>();
     crosses_threads::<Record>();
+    crosses_threads::<MintSwitch>();
     crosses_threads::<Registry>();
+    crosses_threads::<Rotated>();
     crosses_threads::<SharedStore>();
+    crosses_threads::<Surrendered>();
     crosses_threads::<Token>();
     crosses_threads::<counterfoil::Maintained>();
     crosses_threads::<counterfoil::event::QueuedSink>();
@@ -26,10 +30,14 @@ fn types_cross_threads() {
 
 #[test]
 fn errors_are_errors() {
+    is_an_error::<BeyondRights>();
     is_an_error::<ChangeError>();
     is_an_error::<IssueError>();
+    is_an_error::<LifetimeRefused>();
+    is_an_error::<Objection>();
     is_an_error::<RotationError>();
     is_an_error::<StoreError>();
+    is_an_error::<SurrenderError>();
     is_an_error::<VerifyError>();
     is_an_error::<counterfoil::maintain::StepFailed>();
 }
@@ -41,6 +49,14 @@ fn futures_cross_threads(registry: &Registry, grant: Grant, id: counterfoil::Tok
     is_send(registry.verify("text"));
     is_send(registry.verify_for("text", &Caller::unknown()));
     is_send(registry.rotate(id, &Rotation::at_once()));
+    let key = || counterfoil::store::IdempotencyKey::new("key");
+    is_send(async move {
+        if let Ok(key) = key() {
+            let _ = registry.rotate_once(id, &Rotation::at_once(), key).await;
+        }
+    });
+    is_send(registry.revoke_all(id, counterfoil::By::unknown()));
+    is_send(registry.revoke_presented("text", counterfoil::By::unknown(), &Caller::unknown()));
     is_send(registry.revoke(id, counterfoil::By::unknown()));
     is_send(registry.block(id, counterfoil::By::unknown()));
     is_send(registry.maintain());

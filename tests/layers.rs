@@ -7,10 +7,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// Every module, by layer from the bottom up. A module uses modules of lower layers alone.
 const LAYERS: [&[&str]; 8] = [
     &["alphabet", "digest", "entropy", "scope", "text", "time", "timer"],
-    &["annotation", "denial", "expiry", "restriction", "server_key", "subject", "token"],
+    &["annotation", "backoff", "denial", "expiry", "idempotency", "restriction", "server_key", "subject", "token"],
     &["record"],
     &["caller", "check", "circumstances", "grant", "seal"],
-    &["mint", "store", "verify"],
+    &["mint", "possession", "store", "verify"],
     &["change", "event", "policy", "rotate", "uses"],
     &["maintain", "memory"],
     &["registry"],

@@ -472,6 +472,16 @@ proptest! {
     }
 
     #[test]
+    fn what_is_beyond_is_each_that_is_not_covered(one in scopes(), other in scopes()) {
+        let beyond = one.beyond(&other);
+        for text in one.texts() {
+            let alone = Scopes::from_texts([text]).unwrap();
+            prop_assert_eq!(beyond.texts().any(|named| named == text), !other.cover(&alone), "{}", text);
+        }
+        prop_assert!(one.cover(&beyond));
+    }
+
+    #[test]
     fn scopes_are_read_as_they_are_written(scopes in scopes()) {
         prop_assert_eq!(&scopes.to_string().parse::<Scopes>().unwrap(), &scopes);
         prop_assert_eq!(&Scopes::from_texts(scopes.texts()).unwrap(), &scopes);

@@ -10,13 +10,14 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use counterfoil::{
-    Alphabet, Argon2Cost, Checksum, Circumstances, Denial, Digest, Environment, Families, Family, Grant, Keyring,
-    Lifetime, MemoryStore, Owner, Presented, Record, Registry, Rotation, Row, Timestamp, TokenFormat, check,
+    Alphabet, Argon2Cost, By, Caller, Checksum, Circumstances, Denial, Digest, Environment, Families, Family, Grant,
+    Keyring, Lifetime, MemoryStore, Owner, Presented, Record, Registry, Rotation, Row, Timestamp, TokenFormat, check,
     check::selectors,
     entropy::{Entropy, NoEntropy},
     event::{Event, EventSink},
     mint::Minted,
     record::SlotRow,
+    registry::Rotated,
     token::{Draft, Head, InvalidDraft, Needs, ParseError, TokenText},
     verify,
 };
@@ -204,6 +205,8 @@ fn a_registry_shows_nothing_of_what_it_holds() {
             for near in near_misses(text) {
                 let error = registry.verify(&near).await.unwrap_err();
                 shown.push(format!("{error} {error:?} {error:#?}"));
+                let error = registry.revoke_presented(&near, By::unknown(), &Caller::unknown()).await.unwrap_err();
+                shown.push(format!("{error} {error:?} {error:#?}"));
             }
             let rotated = registry.rotate(issued.record.id(), &Rotation::at_once()).await.unwrap();
             shown.push(format!("{:?}", registry.verify(text).await.unwrap_err()));
@@ -211,6 +214,13 @@ fn a_registry_shows_nothing_of_what_it_holds() {
             shown.push(format!("{:?} {registry:?} {registry:#?} {store:?} {store:#?}", registry.store()));
             Hidden::of_text(rotated.token.expose(), rotated.token.public()).in_text("registry", &shown.concat());
             Hidden::of_text(rotated.token.expose(), rotated.token.public()).in_debug(&rotated);
+            let key = counterfoil::store::IdempotencyKey::new("a").unwrap();
+            let rotated = registry.rotate_once(issued.record.id(), &Rotation::at_once(), key).await.unwrap();
+            let Rotated::New(new) = &rotated else { panic!("not rotated") };
+            let hidden = Hidden::of_text(new.token.expose(), new.token.public());
+            hidden.in_debug(&rotated);
+            let ended = registry.revoke_presented(new.token.expose(), By::unknown(), &Caller::unknown()).await.unwrap();
+            hidden.in_debug(&ended);
             (issued, shown)
         });
         let hidden = Hidden::of_text(issued.token.expose(), issued.token.public());

@@ -12,7 +12,7 @@ use counterfoil::{
     Restrictions, Rotation, ScopeCatalog, Status, TokenFormat, TokenStore, UnknownScopes,
     entropy::{Entropy, NoEntropy},
     event::EventKind,
-    policy::{Assent, Objection, Policy, Refusal},
+    policy::{Approval, Assent, Objection, Policy, Refusal},
     registry::{ChangeError, IssueError, RotationError, Target, VerifyError},
     store::{Filter, ListQuery, StoreErrorKind},
 };
@@ -447,8 +447,8 @@ async fn a_policy_refuses_is_unavailable_lowers_the_ceiling_and_attaches() {
             Self::demand(verified.record().owner())?;
             Ok(Assent::plain().ceiling("parts:read".parse().unwrap()).attach(7_u32))
         }
-        async fn at_issue(&self, grant: &Grant) -> Result<(), Objection> {
-            Self::demand(&grant.owner)
+        async fn at_issue(&self, grant: &Grant) -> Result<Approval, Objection> {
+            Self::demand(&grant.owner).map(|()| Approval::plain())
         }
         async fn at_rotate(&self, record: &counterfoil::Record, _: &By) -> Result<(), Objection> {
             Self::demand(record.owner())

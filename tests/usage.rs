@@ -12,7 +12,7 @@ use common::{DAY, Rig, at, format, grant, minting_k1, owner, rigs, rigs_with, st
 use counterfoil::{
     By, Caller, Grant, MemoryStore, Record, Registry, SharedStore, TokenId, Usage, UseNotes, Verified,
     event::EventKind,
-    policy::{Assent, Objection, Policy, Refusal},
+    policy::{Approval, Assent, Objection, Policy, Refusal},
     record::Agent,
     store::{Filter, ListQuery, Order, StoreErrorKind},
 };
@@ -213,8 +213,8 @@ impl Policy for Never {
     async fn at_use(&self, _: &Verified, _: &Caller) -> Result<Assent, Objection> {
         Err(Refusal::new("never", "not for you").into())
     }
-    async fn at_issue(&self, _: &Grant) -> Result<(), Objection> {
-        Ok(())
+    async fn at_issue(&self, _: &Grant) -> Result<Approval, Objection> {
+        Ok(Approval::plain())
     }
     async fn at_rotate(&self, _: &Record, _: &By) -> Result<(), Objection> {
         Ok(())

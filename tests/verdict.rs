@@ -1,4 +1,4 @@
-//! The verdict table of [`verify`]: every row, and for every combination which row wins.
+//! The verdict table of [`verify`], and that of [`possession`]: every row, and for every combination which row wins.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::{
@@ -12,6 +12,7 @@ use counterfoil::{
     Audience, Circumstances, Denial, Environment, Grant, Keyring, Lifetime, Owner, Record, Row, Timestamp, TokenFormat,
     TokenId, check,
     entropy::{Entropy, NoEntropy},
+    possession::{Possession, possession},
     record::{MarkRow, SlotKind, SlotRow},
     verify,
 };
@@ -88,11 +89,16 @@ fn each_row_by_itself() {
 #[test]
 fn the_first_row_that_applies_wins_in_every_combination() {
     let mut reached: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut held_in: BTreeMap<String, u32> = BTreeMap::new();
     for facts in every_state_of_a_record() {
         let halves = Halves::new(&facts);
         for binding in Binding::ALL {
             for secret in Secret::ALL {
-                let Some(judged) = halves.judged(&Case { binding, secret, ..facts }) else { continue };
+                let case = Case { binding, secret, ..facts };
+                let Some(judged) = halves.judged(&case) else { continue };
+                let held = possession(judged.checked, judged.record.as_deref(), millis(NOW));
+                assert_eq!(held, expected_of_possession(&case), "{case:?}");
+                *held_in.entry(format!("{held:?}")).or_default() += 1;
                 for (network, audience) in Network::ALL.into_iter().flat_map(|n| Aud::ALL.map(|a| (n, a))) {
                     if network.is_set() != facts.network.is_set() || audience.is_set() != facts.audience.is_set() {
                         continue;
@@ -107,6 +113,16 @@ fn the_first_row_that_applies_wins_in_every_combination() {
     }
     assert_eq!(reached.len(), TABLE.len() + 1, "{reached:?}");
     assert!(reached.values().sum::<u32>() > 500_000, "{reached:?}");
+    assert_eq!(held_in.len(), 5, "{held_in:?}");
+}
+
+/// Of the table's rows, possession asks the first three.
+fn expected_of_possession(case: &Case) -> Result<Possession, Denial> {
+    match TABLE[..3].iter().find(|(_, applies, _)| applies(case)) {
+        Some((.., denial)) => Err(*denial),
+        None if case.revoked => Ok(Possession::Ended),
+        None => Ok(Possession::Live),
+    }
 }
 
 #[test]
@@ -141,6 +157,10 @@ fn an_end_comes_with_its_millisecond() {
         let lasting = if is_over { Err(Denial::Superseded) } else { Ok(SlotKind::Retiring) };
         assert_eq!(verdict(retiring(None)), lasting, "{now}");
         assert_eq!(verdict(retiring(Some(END))), lasting, "the overlap is judged first: {now}");
+        let record = Record::from_row(retiring(None)).unwrap();
+        let checked = check(pair.format.parse(&pair.right.0).unwrap(), Some(&record), &KEYRING).unwrap();
+        let held = if is_over { Err(Denial::Superseded) } else { Ok(Possession::Live) };
+        assert_eq!(possession(checked, Some(&record), millis(now)), held, "{now}");
         let outlived = if now >= END - 500 { Err(Denial::Expired) } else { Ok(SlotKind::Retiring) };
         let outlived = if is_over { Err(Denial::Superseded) } else { outlived };
         assert_eq!(verdict(retiring(Some(END - 500))), outlived, "no overlap outlives the expiry: {now}");

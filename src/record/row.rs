@@ -161,6 +161,7 @@ impl Record {
             created_at: moment(row.created_at, "created_at")?,
             created_by: None,
             rotated_at: None,
+            rotation_key: None,
             expiry: row.expires_at.map(|at| moment(at, "expires_at")).transpose()?.into(),
             revoked: mark(row.revoked, "revoked")?,
             suspended: mark(row.suspended, "suspended")?,
@@ -190,7 +191,7 @@ impl Record {
         put(&mut body, "environment", self.environment.as_ref().map(|environment| environment.as_str().into()));
         put(&mut body, "routing", self.routing.as_deref().map(Value::from));
         put(&mut body, "created_by", self.created_by.as_ref().map(|actor| actor.as_str().into()));
-        put(&mut body, "rotated_at", self.rotated_at.map(|at| at.unix_millis().into()));
+        self.write_rotation(&mut body);
         put(&mut body, "name", name.as_ref().map(|name| name.as_str().into()));
         put(&mut body, "description", description.as_ref().map(|description| description.as_str().into()));
         put(&mut body, "tags", list(tags.iter().map(|tag| tag.as_str().into())));
@@ -216,7 +217,7 @@ impl Record {
         self.environment = read(&mut body, "environment", |value| Environment::new(text_of(value)?).ok())?;
         self.routing = read(&mut body, "routing", |value| Some(segment_of(value)?.into()))?;
         self.created_by = read(&mut body, "created_by", |value| text_of(value)?.parse().ok())?;
-        self.rotated_at = read(&mut body, "rotated_at", |value| Timestamp::from_unix_millis(value.as_i64()?).ok())?;
+        self.read_rotation(&mut body)?;
         self.annotations.name = read(&mut body, "name", |value| text_of(value)?.parse().ok())?;
         self.annotations.description = read(&mut body, "description", |value| text_of(value)?.parse().ok())?;
         self.annotations.tags =

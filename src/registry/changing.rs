@@ -8,6 +8,7 @@ use crate::{
     change::{Change, ChangeRefused, Changed},
     event::{Event, EventKind},
     expiry::Lifetime,
+    policy::LifetimeRefused,
     record::Record,
     scope::Scopes,
     store::{ListQuery, Page, RevokeTarget, StoreError, StoreErrorKind, Stored, TokenStore},
@@ -38,6 +39,18 @@ pub struct Target {
 impl From<TokenId> for Target {
     fn from(id: TokenId) -> Self {
         Self { id, version: None }
+    }
+}
+
+impl Target {
+    /// Whether the record is of the version that the caller has seen, if one was.
+    pub(super) fn admits(self, record: &Record) -> Result<(), ChangeError> {
+        match self.version {
+            Some(expected) if expected != record.version() => {
+                Err(ChangeError::Stale { expected, found: record.version() })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -75,7 +88,8 @@ impl Registry {
         self.change(target.into(), Change::Annotate(annotations), by.into()).await
     }
 
-    /// Gives the token a new end, counted from now. An expired token comes back to life, if the owner's limit allows.
+    /// Gives the token a new end, counted from now and held against the [`IssuePolicy`](crate::IssuePolicy) as for a new
+    /// token. An expired token comes back to life, if the owner's limit allows.
     pub async fn set_expiry(
         &self,
         target: impl Into<Target>,
@@ -123,15 +137,9 @@ impl Registry {
         if target.version.is_some() {
             return self.change(target, Change::Revoke, by).await.map(drop);
         }
-        let now = self.0.clock.now()?;
-        let mark = by.clone().mark(now);
-        let revocation = self.0.store.revoke(&RevokeTarget::Token(target.id), &mark, now).await;
-        let revocation = revocation.map_err(ChangeError::Store)?;
+        let revocation = self.revoke_all(RevokeTarget::Token(target.id), by).await?;
         if revocation.revoked.is_empty() && revocation.already == 0 {
             return Err(ChangeError::NotFound);
-        }
-        for id in revocation.revoked {
-            self.emit(&Event::new(now, EventKind::Revoked).token(id).by(&by));
         }
         Ok(())
     }
@@ -141,6 +149,9 @@ impl Registry {
         loop {
             let now = self.0.clock.now()?;
             let record = self.current(target).await?;
+            if let Change::SetExpiry(lifetime) = &change {
+                self.0.issue_policy.lifetimes.check(*lifetime, now)?;
+            }
             let Some(Changed { record: next, revives }) = change.apply(&record, &by, now)? else { return Ok(record) };
             let limit = self.0.issue_policy.limit.filter(|_| revives);
             match self.0.store.update(&next, record.revision(), limit, now).await {
@@ -156,13 +167,13 @@ impl Registry {
 
     /// The record as it is now, if it is of the version that the caller has seen.
     pub(super) async fn current(&self, target: Target) -> Result<Arc<Record>, ChangeError> {
-        let record = self.0.store.get(target.id).await?.ok_or(ChangeError::NotFound)?.record;
-        match target.version {
-            Some(expected) if expected != record.version() => {
-                Err(ChangeError::Stale { expected, found: record.version() })
-            }
-            _ => Ok(record),
-        }
+        let record = self.stored(target.id).await?;
+        target.admits(&record)?;
+        Ok(record)
+    }
+
+    pub(super) async fn stored(&self, id: TokenId) -> Result<Arc<Record>, ChangeError> {
+        Ok(self.0.store.get(id).await?.ok_or(ChangeError::NotFound)?.record)
     }
 }
 
@@ -212,6 +223,9 @@ pub enum ChangeError {
     /// Another rotation of the same token came first.
     #[error("another rotation of the token came first")]
     Overtaken,
+    /// The new lifetime is not allowed.
+    #[error(transparent)]
+    Lifetime(#[from] LifetimeRefused),
     /// The change is not allowed.
     #[error(transparent)]
     Refused(#[from] ChangeRefused),

@@ -1,13 +1,12 @@
-//! New tokens, and new secrets for old ones.
+//! New tokens.
 
-use super::{ChangeError, Registry, Target, changing::ATTEMPTS};
+use super::{Registry, changing::ATTEMPTS};
 use crate::{
     event::{Event, EventKind},
     grant::Grant,
     mint::{MintError, Minted},
-    policy::Objection,
+    policy::{BeyondRights, LifetimeRefused, Objection},
     record::{Record, Slot},
-    rotate::{self, RotateError, Rotation},
     scope::{Resolved, Scopes, ScopesRefused},
     seal::Sealing,
     store::{StoreError, StoreErrorKind, TokenStore},
@@ -37,10 +36,19 @@ impl Registry {
     pub async fn issue(&self, grant: Grant) -> Result<Issued, IssueError> {
         let parts = &*self.0;
         let now = parts.clock.now()?;
+        self.check_switch()?;
+        parts.issue_policy.lifetimes.check(grant.lifetime, now)?;
         let Resolved { scopes, dropped } = parts.issue_policy.resolve(&grant.scopes)?;
         let grant = grant.scopes(scopes);
         if let Some(policy) = &parts.policy {
-            policy.at_issue(&grant).await?;
+            let approval = policy.at_issue(&grant).await.inspect_err(|objection| {
+                let by = grant.by.clone().map(Into::into).unwrap_or_default();
+                let of_owner = |event| Event { owner: Some(grant.owner.clone()), ..event }.by(&by);
+                self.tell_objection(objection, now, of_owner);
+            })?;
+            approval.check(&grant.scopes)?;
+            // The policy may have taken its time.
+            self.check_switch()?;
         }
         let mut attempt = 1;
         loop {
@@ -57,36 +65,14 @@ impl Registry {
         }
     }
 
-    /// Gives a token a new secret, and stores it. The target's version, if given, must be the stored one; of several
-    /// rotations at the same time one succeeds.
-    ///
-    /// # Errors
-    ///
-    /// [`RotationError`]; nothing is changed then.
-    pub async fn rotate(&self, target: impl Into<Target>, rotation: &Rotation) -> Result<Issued, RotationError> {
-        let target = target.into();
-        let mut attempt = 1;
-        let mut seen = None;
-        loop {
-            let now = self.0.clock.now()?;
-            let earlier = self.current(target).await?;
-            // To rotate again on top of another rotation would kill the secret that was handed out a moment ago.
-            if *seen.get_or_insert(earlier.slots().current.selector) != earlier.slots().current.selector {
-                return Err(ChangeError::Overtaken.into());
-            }
-            if let Some(policy) = &self.0.policy {
-                policy.at_rotate(&earlier, &rotation.by).await?;
-            }
-            let Minted { token, record } = self.turn(&earlier, rotation, now).await?;
-            match self.0.store.update(&record, earlier.revision(), None, now).await {
-                Ok(()) => {
-                    let overlap_until = record.slots().retiring.as_ref().map(|retiring| retiring.until);
-                    self.emit(&Event::new(now, EventKind::Rotated { overlap_until }).of(&record).by(&rotation.by));
-                    return Ok(Issued { token, record, dropped: Scopes::none() });
-                }
-                Err(error) if came_second(&error) && attempt < ATTEMPTS => attempt += 1,
-                Err(error) => return Err(ChangeError::from(error).into()),
-            }
+    fn check_switch(&self) -> Result<(), IssueError> {
+        if self.0.issue_policy.switch.is_stopped() { Err(IssueError::Stopped) } else { Ok(()) }
+    }
+
+    /// Tells the sink that the host's policy refuses, if it does.
+    pub(super) fn tell_objection(&self, objection: &Objection, now: Timestamp, about: impl FnOnce(Event) -> Event) {
+        if let Some(refusal) = objection.refusal() {
+            self.emit(&about(Event::new(now, EventKind::Refused { code: refusal.code.clone() })));
         }
     }
 
@@ -95,13 +81,7 @@ impl Registry {
         Ok(minting.halves.finish(self.seal(minting.sealing).await?))
     }
 
-    async fn turn(&self, record: &Record, rotation: &Rotation, now: Timestamp) -> Result<Minted, RotateError> {
-        let family = self.0.families.mint_family();
-        let rotating = rotate::begin(record, rotation, family, &self.0.keyring, now, &*self.0.entropy)?;
-        Ok(rotating.turned.finish(self.seal(rotating.sealing).await?))
-    }
-
-    async fn seal(&self, sealing: Sealing) -> Result<Slot, MintError> {
+    pub(super) async fn seal(&self, sealing: Sealing) -> Result<Slot, MintError> {
         match sealing {
             Sealing::Done(slot) => Ok(slot),
             Sealing::Slow(job, unsealed) => Ok(unsealed.finish(self.hash(job).await?)),
@@ -110,7 +90,7 @@ impl Registry {
 }
 
 /// Whether another token has the selector, or another change came first: a new draw on a new reading may succeed.
-fn came_second(error: &StoreError) -> bool {
+pub(super) fn came_second(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::Duplicate | StoreErrorKind::LostRace)
 }
 
@@ -118,6 +98,15 @@ fn came_second(error: &StoreError) -> bool {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
+    /// Minting is stopped.
+    #[error("no tokens are issued now")]
+    Stopped,
+    /// The lifetime is not allowed.
+    #[error(transparent)]
+    Lifetime(#[from] LifetimeRefused),
+    /// The owner has no right to some of the scopes.
+    #[error(transparent)]
+    BeyondRights(#[from] BeyondRights),
     /// The catalog does not grant the scopes.
     #[error(transparent)]
     Scopes(#[from] ScopesRefused),
@@ -148,22 +137,4 @@ impl From<StoreError> for IssueError {
             _ => Self::Store(error),
         }
     }
-}
-
-/// No secret was rotated, and nothing changed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RotationError {
-    /// The token cannot be rotated, or its new secret not be made.
-    #[error(transparent)]
-    Rotate(#[from] RotateError),
-    /// The host's policy refuses, or cannot be asked.
-    #[error(transparent)]
-    Policy(#[from] Objection),
-    /// The token is not there, is of another version, or could not be stored.
-    #[error(transparent)]
-    Change(#[from] ChangeError),
-    /// The clock is not set.
-    #[error(transparent)]
-    Clock(#[from] InvalidTimestamp),
 }

@@ -58,10 +58,7 @@ impl Registry {
         };
         let verified = match verify(check, record.clone(), &circumstances) {
             Ok(verified) => verified,
-            Err(denial) => {
-                self.emit_denied(denial, record.as_deref(), caller, now);
-                return Err(VerifyError::Denied(denial));
-            }
+            Err(denial) => return Err(self.denied(denial, record.as_deref(), caller, now).await),
         };
         self.rehash_if_outdated(&presented, verified.record(), verified.slot(), now).await;
         let verified = self.under_policy(verified, caller, now).await?;
@@ -72,23 +69,21 @@ impl Registry {
     async fn under_policy(&self, verified: Verified, caller: &Caller, now: Timestamp) -> Result<Verified, Objection> {
         let Some(policy) = &self.0.policy else { return Ok(verified) };
         let assent = policy.at_use(&verified, caller).await.inspect_err(|objection| {
-            if let Objection::Refused(refusal) = objection {
-                let kind = EventKind::Refused { code: refusal.code.clone() };
-                self.emit(&Event::new(now, kind).of(verified.record()).caller(caller));
-            }
+            self.tell_objection(objection, now, |event| event.of(verified.record()).caller(caller));
         })?;
         let verified = assent.ceiling.into_iter().fold(verified, Verified::under);
         Ok(assent.attached.into_iter().fold(verified, Verified::with))
     }
 
-    fn unchecked(&self, error: CheckError, record: Option<&Record>, caller: &Caller) -> VerifyError {
+    pub(super) fn unchecked(&self, error: CheckError, record: Option<&Record>, caller: &Caller) -> VerifyError {
         if let (CheckError::Unverifiable(unknown), Ok(now), Some(record)) = (&error, self.0.clock.now(), record) {
             self.emit(&Event::new(now, EventKind::Unverifiable { key: unknown.id }).of(record).caller(caller));
         }
         error.into()
     }
 
-    /// Makes the digest anew if it is out of date. A lost race is no failure: another node was first.
+    /// Makes the digest anew if it is out of date. A lost race is no failure: another node was first. After a failure
+    /// none is tried for a while, so that a store that takes no writes is not asked, and told of, at every use.
     async fn rehash_if_outdated(
         &self,
         presented: &Presented<'_>,
@@ -100,10 +95,16 @@ impl Registry {
         if record.slots().get(kind).is_none_or(|slot| !keyring.is_outdated(&slot.digest)) {
             return;
         }
+        if !self.0.rehashing.is_over(now) {
+            return;
+        }
         let event = match self.rehash(presented, record, kind, now).await {
             Ok(()) => EventKind::Rehashed { key: keyring.minting_key() },
             Err(Some(error)) if *error.kind() == StoreErrorKind::LostRace => return,
-            Err(_) => EventKind::RehashFailed,
+            Err(_) => {
+                self.0.rehashing.fail(now);
+                EventKind::RehashFailed
+            }
         };
         self.emit(&Event::new(now, event).of(record));
     }
@@ -158,9 +159,12 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    /// Whether it is a no. Otherwise nothing is known, and the answer is "try again".
+    /// Whether it is a no, be it for now alone. Otherwise nothing is known, and the answer is "try again".
     pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Malformed(_) | Self::Denied(_) | Self::Policy(Objection::Refused(_)))
+        matches!(
+            self,
+            Self::Malformed(_) | Self::Denied(_) | Self::Policy(Objection::Refused(_) | Objection::Later { .. })
+        )
     }
 
     /// Whether the text is of no known family, so that another verifier may have its turn.

@@ -3,6 +3,7 @@
 use std::{fmt, future::Future};
 
 use super::StoreError;
+pub use crate::idempotency::IdempotencyKey;
 use crate::{
     subject::Owner,
     text::bounded_text,
@@ -59,11 +60,6 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
 bounded_text! {
     /// The host's name of an operation, so that one key may serve several.
     Route, "route", 128
-}
-
-bounded_text! {
-    /// A client's own name for one request.
-    IdempotencyKey, "idempotency key", 255
 }
 
 /// What a request with an idempotency key has set aside.

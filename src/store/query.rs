@@ -178,6 +178,15 @@ pub enum Cursor {
 }
 
 /// A place in a list by last use. Its text is opaque to clients.
+///
+/// ```
+/// use counterfoil::store::LastUseCursor;
+///
+/// for text in ["1767312000000.0197b0a0-6c00-7aaa-8aaa-aaaaaaaaaaaa", "-.0197b0a0-6c00-7aaa-8aaa-aaaaaaaaaaaa"] {
+///     assert_eq!(text.parse::<LastUseCursor>()?.to_string(), text);
+/// }
+/// # Ok::<(), counterfoil::store::InvalidCursor>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastUseCursor {
     /// The last use of the last row, if it was ever used.

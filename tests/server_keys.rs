@@ -1,0 +1,150 @@
+//! Server keys are replaced under load, node by node, and no good token is refused meanwhile.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use common::{K1, K2, format, grant, keyring, stores};
+use counterfoil::{Alphabet, Argon2Bounds, Argon2Cost, By, Keyring, Registry, SharedStore, TokenFormat, TokenStore};
+use tokio::task::JoinSet;
+
+const NODES: usize = 3;
+/// Tasks that verify, and tasks that mint and change.
+const CALLERS: usize = 4;
+const CHANGERS: usize = 2;
+const TOKENS: usize = 24;
+
+/// Several nodes of one service. Each call goes to the node's registry of the moment, as through a load balancer.
+struct Service {
+    nodes: [Mutex<Registry>; NODES],
+    tokens: Mutex<Vec<String>>,
+    /// How many verifications have come to their end.
+    verified: AtomicUsize,
+    is_over: AtomicBool,
+}
+
+impl Service {
+    fn node(&self, turn: usize) -> Registry {
+        self.nodes[turn % NODES].lock().unwrap().clone()
+    }
+
+    /// One of the first tokens: those that are made meanwhile are blocked for a moment.
+    fn token(&self, turn: usize) -> String {
+        self.tokens.lock().unwrap()[turn % TOKENS].clone()
+    }
+
+    /// Waits until every caller has had a few turns since now.
+    async fn let_callers_work(&self) {
+        let enough = self.verified.load(Ordering::SeqCst) + 8 * CALLERS;
+        while self.verified.load(Ordering::SeqCst) < enough && !self.is_over.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn verify_for_ever(service: Arc<Service>, first_turn: usize) {
+    let mut turn = first_turn;
+    while !service.is_over.load(Ordering::SeqCst) {
+        let token = service.token(turn);
+        if let Err(error) = service.node(turn / 3).verify(&token).await {
+            service.is_over.store(true, Ordering::SeqCst);
+            panic!("a good token was not let in: {error}");
+        }
+        service.verified.fetch_add(1, Ordering::SeqCst);
+        turn += 7;
+    }
+}
+
+/// Mints, and makes changes that race with the rehashes.
+async fn change_for_ever(service: Arc<Service>, first_turn: usize) {
+    let mut turn = first_turn;
+    while !service.is_over.load(Ordering::SeqCst) {
+        let issued = service.node(turn).issue(grant()).await.unwrap();
+        service.tokens.lock().unwrap().push(issued.token.expose().to_owned());
+        service.node(turn + 1).block(issued.record.id(), By::unknown()).await.unwrap();
+        service.node(turn + 2).unblock(issued.record.id(), By::unknown()).await.unwrap();
+        turn += 1;
+    }
+}
+
+async fn replace_the_key(format: TokenFormat, store: SharedStore, with: fn(Keyring) -> Keyring) {
+    let registry =
+        |keys: String| Registry::builder(format.clone(), with(keyring(&keys)), store.clone()).build().unwrap();
+    let [k1, k2] = ["k1", "k2"].map(|key| key.parse().unwrap());
+    let first = registry(format!("{K1}:mint"));
+    let mut tokens = Vec::new();
+    for _ in 0..TOKENS {
+        tokens.push(first.issue(grant()).await.unwrap().token.expose().to_owned());
+    }
+    let service = Arc::new(Service {
+        nodes: [(); NODES].map(|()| Mutex::new(first.clone())),
+        tokens: Mutex::new(tokens),
+        verified: AtomicUsize::new(0),
+        is_over: AtomicBool::new(false),
+    });
+    let mut tasks = JoinSet::new();
+    for caller in 0..CALLERS {
+        tasks.spawn(verify_for_ever(Arc::clone(&service), caller * 5));
+    }
+    for changer in 0..CHANGERS {
+        tasks.spawn(change_for_ever(Arc::clone(&service), changer));
+    }
+    let roll_out = async |keys: String| {
+        for node in &service.nodes {
+            service.let_callers_work().await;
+            *node.lock().unwrap() = registry(keys.clone());
+        }
+        service.let_callers_work().await;
+    };
+
+    roll_out(format!("{K1}:mint {K2}")).await;
+    assert_eq!(store.count_by_key(k2).await.unwrap(), 0, "a staged key makes nothing");
+    roll_out(format!("{K1} {K2}:mint")).await;
+    assert!(store.count_by_key(k2).await.unwrap() > 0, "new tokens and used ones are of the new key");
+    // Tokens that nobody uses keep the old key until they end: here all are used. A rehash that loses its race against
+    // another change is made up for by the next use.
+    while store.count_by_key(k1).await.unwrap() > 0 && !service.is_over.load(Ordering::SeqCst) {
+        let tokens = service.tokens.lock().unwrap().clone();
+        for token in tokens {
+            // The last ones may be blocked for a moment.
+            let _ = service.node(0).verify(&token).await;
+        }
+    }
+    roll_out(format!("{K2}:mint")).await;
+
+    service.is_over.store(true, Ordering::SeqCst);
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(store.count_by_key(k1).await.unwrap(), 0);
+    let tokens = service.tokens.lock().unwrap().clone();
+    for token in &tokens {
+        service.node(0).verify(token).await.unwrap();
+    }
+}
+
+fn without_selector() -> TokenFormat {
+    TokenFormat::builder("acme").without_selector().secret(Alphabet::Hex, 40).build().unwrap()
+}
+
+/// The least that Argon2 can cost: many hashes are to be made here, and none needs to be strong.
+fn slow(keyring: Keyring) -> Keyring {
+    let least = Argon2Cost::new(8, 1, 1).unwrap();
+    keyring.with_argon2_bounds(Argon2Bounds::new(least, least)).unwrap().with_argon2id(least).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_token_is_refused_while_keys_are_replaced() {
+    for format in [format(), without_selector()] {
+        for with in [(|keys| keys) as fn(Keyring) -> Keyring, slow] {
+            for (_, store) in stores().await {
+                replace_the_key(format.clone(), store, with).await;
+            }
+        }
+    }
+}
