@@ -284,7 +284,8 @@ impl fmt::Display for Step {
 
 /// Takes events.
 ///
-/// It is called in line and must be quick. A panic in it is caught and does not touch the request.
+/// It is called in line and must be quick; a slow one is put behind a [`QueuedSink`]. A panic in it is caught and does not
+/// touch the request.
 ///
 /// ```
 /// use counterfoil::event::{Event, EventSink};
@@ -312,7 +313,7 @@ impl EventSink for NoSink {
     fn emit(&self, _: &Event) {}
 }
 
-/// A sink that writes to `tracing`: uses at debug level, denials and faults at warn, changes at info.
+/// A sink that writes to `tracing`: uses at debug level, denials, losses and faults at warn, changes at info.
 #[cfg(feature = "tracing")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingSink;
@@ -338,6 +339,13 @@ impl EventSink for TracingSink {
                 tracing::warn!(event, code, token, tenant, owner, address, request);
             }
             EventKind::MaintenanceFailed { step, error } => tracing::warn!(event, step = step.as_str(), error),
+            EventKind::DenialsSuppressed { count }
+            | EventKind::UsesDropped { count }
+            | EventKind::EventsDropped { count } => tracing::warn!(event, count),
+            EventKind::Purged { count } => tracing::info!(event, count),
+            EventKind::Expiring { expiry, threshold: _ } => {
+                tracing::info!(event, token, tenant, owner, expiry = tracing::field::display(expiry));
+            }
             EventKind::RehashFailed => tracing::warn!(event, token, tenant, owner),
             _ => tracing::info!(event, token, tenant, owner, actor),
         }

@@ -45,18 +45,15 @@ impl Registry {
     async fn write_uses(&self, which: Which, written: &mut u64, dropped: &mut u64) -> Result<(), StoreError> {
         let uses = &self.0.uses;
         // Without a time, what was dropped is told and what is idle forgotten when there is one again.
-        let now = self.0.clock.now();
-        if let Ok(now) = now {
+        if let Ok(now) = self.0.clock.now() {
             *dropped = uses.take_dropped();
             self.emit_count(now, *dropped, |count| EventKind::UsesDropped { count });
+            uses.forget_idle(now);
         }
         for batch in uses.to_write(which).chunks(USES_AT_ONCE) {
             self.0.store.record_uses(batch).await?;
             uses.are_written(batch);
             *written += batch.len() as u64;
-        }
-        if let Ok(now) = now {
-            uses.forget_idle(now);
         }
         Ok(())
     }
@@ -66,7 +63,8 @@ impl Registry {
     /// revoked as unused in a run that could not write their uses.
     ///
     /// The moment is that of the registry's clock, by which uses are noted too. Any number of nodes may run it, also at
-    /// the same time.
+    /// the same time. Idempotency keys are the host's to
+    /// [forget](crate::store::IdempotencyStore::forget): the registry does not hold their store.
     ///
     /// ```
     /// # use counterfoil::{Keyring, MemoryStore, Registry, TokenFormat};
