@@ -15,13 +15,13 @@
 //! | `unblocked` | | token, owner, by | a change was stored | waits |
 //! | `suspended` | | token, owner, by | a change was stored | waits |
 //! | `resumed` | | token, owner, by | a change was stored | waits |
-//! | `revoked` | | token, owner if its record was read, by | a token was revoked, one event for each | waits |
+//! | `revoked` | | token, owner if known, by, caller if it was presented | a token was revoked, one event for each | waits |
 //! | `rehashed` | `key` | token, owner | a use has made the digest anew | dropped |
 //! | `rehash_failed` | | token, owner | that could not be stored | dropped |
 //! | `used` | | token, owner, caller | a token was verified, each time | dropped |
 //! | `denied` | `denial` | token and owner if a record was found, caller | a token was refused, each time; without a proven secret so many a second | dropped |
 //! | `denials_suppressed` | `count` | | once for a second in which there were more | dropped |
-//! | `refused` | `code` | token, owner, caller | the host's policy refused a use | dropped |
+//! | `refused` | `code` | owner, token and caller if there are any | the host's policy refused | dropped |
 //! | `unverifiable` | `key` | token, owner, caller | a server key is missing here | dropped |
 //! | `overloaded` | `count` | | slow hashes were not made, once for a while | dropped |
 //! | `expiring` | `expiry`, `threshold` | token, owner | an end has come within a threshold, once over all nodes | waits |
