@@ -15,13 +15,13 @@
 //! | `unblocked` | | token, owner, by | a change was stored | waits |
 //! | `suspended` | | token, owner, by | a change was stored | waits |
 //! | `resumed` | | token, owner, by | a change was stored | waits |
-//! | `revoked` | | token, owner if its record was read, by | a token was revoked, one event for each | waits |
+//! | `revoked` | | token, owner if known, by, caller if it was presented | a token was revoked, one event for each | waits |
 //! | `rehashed` | `key` | token, owner | a use has made the digest anew | dropped |
 //! | `rehash_failed` | | token, owner | that could not be stored | dropped |
 //! | `used` | | token, owner, caller | a token was verified, each time | dropped |
 //! | `denied` | `denial` | token and owner if a record was found, caller | a token was refused, each time; without a proven secret so many a second | dropped |
 //! | `denials_suppressed` | `count` | | once for a second in which there were more | dropped |
-//! | `refused` | `code` | token, owner, caller | the host's policy refused a use | dropped |
+//! | `refused` | `code` | owner, token and caller if there are any | the host's policy refused | dropped |
 //! | `unverifiable` | `key` | token, owner, caller | a server key is missing here | dropped |
 //! | `overloaded` | `count` | | slow hashes were not made, once for a while | dropped |
 //! | `expiring` | `expiry`, `threshold` | token, owner | an end has come within a threshold, once over all nodes | waits |
@@ -284,7 +284,8 @@ impl fmt::Display for Step {
 
 /// Takes events.
 ///
-/// It is called in line and must be quick. A panic in it is caught and does not touch the request.
+/// It is called in line and must be quick; a slow one is put behind a [`QueuedSink`]. A panic in it is caught and does not
+/// touch the request.
 ///
 /// ```
 /// use counterfoil::event::{Event, EventSink};
@@ -312,7 +313,7 @@ impl EventSink for NoSink {
     fn emit(&self, _: &Event) {}
 }
 
-/// A sink that writes to `tracing`: uses at debug level, denials and faults at warn, changes at info.
+/// A sink that writes to `tracing`: uses at debug level, denials, losses and faults at warn, changes at info.
 #[cfg(feature = "tracing")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingSink;
@@ -338,6 +339,13 @@ impl EventSink for TracingSink {
                 tracing::warn!(event, code, token, tenant, owner, address, request);
             }
             EventKind::MaintenanceFailed { step, error } => tracing::warn!(event, step = step.as_str(), error),
+            EventKind::DenialsSuppressed { count }
+            | EventKind::UsesDropped { count }
+            | EventKind::EventsDropped { count } => tracing::warn!(event, count),
+            EventKind::Purged { count } => tracing::info!(event, count),
+            EventKind::Expiring { expiry, threshold: _ } => {
+                tracing::info!(event, token, tenant, owner, expiry = tracing::field::display(expiry));
+            }
             EventKind::RehashFailed => tracing::warn!(event, token, tenant, owner),
             _ => tracing::info!(event, token, tenant, owner, actor),
         }

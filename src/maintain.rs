@@ -63,7 +63,9 @@ pub struct Maintained {
     pub warned: u64,
     /// Tokens revoked because they were not used.
     pub swept: u64,
-    /// Whether a step has reached its bound, or was put off: another run would find more to do.
+    /// Whether unused tokens were left, since not all uses are known: a later run revokes them.
+    pub sweep_put_off: bool,
+    /// Whether a step has reached its bound: another run would find more to do at once.
     pub more: bool,
     /// The steps that failed, none of which has kept another from being made.
     pub failures: Vec<StepFailed>,
@@ -222,14 +224,23 @@ impl Maintenance {
         done
     }
 
-    /// Revokes active tokens that were not used for so long.
+    /// The moment since which a token must have been used, if unused ones are revoked.
+    pub(crate) fn unused_since(&self, now: Timestamp) -> Option<Timestamp> {
+        now.checked_sub(self.idle?).ok()
+    }
+
+    /// Revokes active tokens that were not used since a moment.
     ///
     /// Owner by owner: each statement is short, the predicate is judged where the row is marked, and the owner can be
     /// told.
-    pub(crate) async fn sweep(&self, store: &SharedStore, now: Timestamp, tell: impl Fn(TokenId, &Owner, &By)) -> Done {
+    pub(crate) async fn sweep(
+        &self,
+        store: &SharedStore,
+        (since, now): (Timestamp, Timestamp),
+        tell: impl Fn(TokenId, &Owner, &By),
+    ) -> Done {
         let mut done = Done::default();
-        let Some(idle) = self.idle else { return done };
-        let Ok(since) = now.checked_sub(idle) else { return done };
+        let idle = self.idle.unwrap_or_default();
         let unused = Filter { status: Some(Status::Active), unused_since: Some(since), ..Filter::all() };
         let by = By { actor: None, reason: Reason::new(format!("not used for {}", in_words(idle))).ok() };
         let mut after = None;

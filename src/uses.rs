@@ -105,6 +105,15 @@ pub(crate) struct Uses {
 struct Noted {
     seen: HashMap<TokenId, Seen>,
     dropped: u64,
+    /// The latest use that was dropped.
+    last_dropped: Option<Timestamp>,
+}
+
+impl Noted {
+    fn drop_use(&mut self, at: Timestamp) {
+        self.dropped = self.dropped.saturating_add(1);
+        self.last_dropped = self.last_dropped.max(Some(at));
+    }
 }
 
 impl Uses {
@@ -127,7 +136,7 @@ impl Uses {
         let is_full = noted.seen.len() >= self.notes.bound;
         match noted.seen.get_mut(&id) {
             Some(seen) => seen.note(usage),
-            None if is_full => noted.dropped = noted.dropped.saturating_add(1),
+            None if is_full => noted.drop_use(usage.at),
             None => noted.seen.entry(id).or_default().note(usage),
         }
     }
@@ -162,6 +171,11 @@ impl Uses {
         let is_needed =
             |seen: &Seen| seen.latest.is_some() || seen.written.is_some_and(|written| written.is_recent(now, every));
         self.lock().seen.retain(|_, seen| is_needed(seen));
+    }
+
+    /// Whether no use since that moment was dropped.
+    pub(crate) fn are_known_since(&self, moment: Timestamp) -> bool {
+        self.lock().last_dropped.is_none_or(|at| at < moment)
     }
 
     /// How many uses were dropped since this was asked last.

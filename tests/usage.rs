@@ -176,6 +176,16 @@ async fn a_read_only_store_fails_no_request_and_gets_the_uses_later() {
             assert_eq!(usage.map(|usage| usage.at), Some(at(2 * SECOND)));
         }
         assert_eq!(rig.events.take(), [""; 0]);
+
+        // While the store is away too, a token that is not used any more leaves its place to another.
+        store.set_read_only(true);
+        rig.wait(62 * SECOND);
+        assert_eq!(rig.outcome(tokens[0].token.expose()).await, "ok");
+        assert!(rig.registry.flush_uses().await.is_err());
+        assert_eq!(rig.outcome(tokens[2].token.expose()).await, "ok");
+        store.set_read_only(false);
+        assert_eq!(rig.registry.flush_uses().await.unwrap(), 2, "{kind}");
+        assert!(usage(&rig.registry, tokens[2].record.id()).await.is_some(), "{kind}");
     }
 }
 

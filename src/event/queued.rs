@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 /// When the queue is full, what comes of requests is dropped, so that no verification ever waits, and told as one
 /// [`EventsDropped`](EventKind::EventsDropped) with its count once there is room: uses and denials, and all else that
 /// [`may_be_dropped`](EventKind::may_be_dropped). Changes are never lost; they block their caller until there is room. So
-/// a sink that never comes back stops changes and the upkeep, and no verification.
+/// a sink that never comes back stops changes and the upkeep, and no verification that changes nothing.
 ///
 /// A panic in the sink is caught, and the next event handed over. Clones share the queue; keep one to call
 /// [`flush`](Self::flush).

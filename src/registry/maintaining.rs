@@ -45,28 +45,26 @@ impl Registry {
     async fn write_uses(&self, which: Which, written: &mut u64, dropped: &mut u64) -> Result<(), StoreError> {
         let uses = &self.0.uses;
         // Without a time, what was dropped is told and what is idle forgotten when there is one again.
-        let now = self.0.clock.now();
-        if let Ok(now) = now {
+        if let Ok(now) = self.0.clock.now() {
             *dropped = uses.take_dropped();
             self.emit_count(now, *dropped, |count| EventKind::UsesDropped { count });
+            uses.forget_idle(now);
         }
         for batch in uses.to_write(which).chunks(USES_AT_ONCE) {
             self.0.store.record_uses(batch).await?;
             uses.are_written(batch);
             *written += batch.len() as u64;
         }
-        if let Ok(now) = now {
-            uses.forget_idle(now);
-        }
         Ok(())
     }
 
     /// Does what is due: writes uses, deletes what is past its [`Retention`], warns of ends that come near, revokes what
-    /// is not used any more. Each step is bounded, and is made whether or not an earlier one failed; only tokens are not
-    /// revoked as unused in a run that could not write their uses.
+    /// is not used any more. Each step is bounded, and is made whether or not an earlier one failed; only, tokens are not
+    /// revoked as unused in a run that could not write all uses.
     ///
     /// The moment is that of the registry's clock, by which uses are noted too. Any number of nodes may run it, also at
-    /// the same time.
+    /// the same time. Idempotency keys are the host's to
+    /// [forget](crate::store::IdempotencyStore::forget): the registry does not hold their store.
     ///
     /// ```
     /// # use counterfoil::{Keyring, MemoryStore, Registry, TokenFormat};
@@ -100,7 +98,7 @@ impl Registry {
         let (mut written, mut dropped) = (0, 0);
         let flushed = self.write_uses(Which::Due(now), &mut written, &mut dropped).await;
         (run.uses_written, run.uses_dropped) = (written, dropped);
-        let all_uses_are_known = flushed.is_ok() && dropped == 0;
+        let uses_are_written = flushed.is_ok();
         run.fail(Step::Uses, flushed.err());
 
         let purged = maintenance.purge(store, now).await;
@@ -112,11 +110,11 @@ impl Registry {
         });
         run.warned = run.add(Step::Warnings, warned.await);
 
-        if !all_uses_are_known {
-            run.more |= maintenance.idle.is_some();
-            return Ok(run);
+        let Some(since) = maintenance.unused_since(now) else { return Ok(run) };
+        if !uses_are_written || !self.0.uses.are_known_since(since) {
+            return Ok(Maintained { sweep_put_off: true, ..run });
         }
-        let swept = maintenance.sweep(store, now, |id, owner, by| {
+        let swept = maintenance.sweep(store, (since, now), |id, owner, by| {
             let revoked = Event::new(now, EventKind::Revoked).token(id).by(by);
             self.emit(&Event { owner: Some(owner.clone()), ..revoked });
         });
@@ -127,8 +125,8 @@ impl Registry {
     /// Runs [`maintain`](Self::maintain) by itself, again and again, each time after a wait of `every`: half a minute,
     /// say. What a run leaves is done by the next.
     ///
-    /// The future does nothing until it is spawned. It ends once the last clone of the registry is dropped, or when it
-    /// is dropped itself; it does not keep the registry alive. A failure is an event,
+    /// The future does nothing until it is spawned. It ends with the first wait during which the last clone of the
+    /// registry was dropped, or when it is dropped itself; it does not keep the registry alive. A failure is an event,
     /// [`MaintenanceFailed`](EventKind::MaintenanceFailed), and ends nothing. One node needs to run it for the records'
     /// sake, every node for its own uses.
     ///
@@ -204,7 +202,8 @@ impl RegistryBuilder {
     /// made. Not by default.
     ///
     /// It goes by the uses in the store. So it must be at least twice [`UseNotes::every`], and should be longer by far
-    /// than any node may run without reaching the store. Uses that a node has dropped are not known.
+    /// than any node may run without reaching the store. A node that had to drop a use, of whichever token, revokes none
+    /// until that use would be too old to count.
     pub fn revoke_unused_after(mut self, idle: Duration) -> Self {
         self.0.maintenance.idle = Some(idle);
         self
