@@ -34,6 +34,7 @@ pub mod grant;
 mod seal;
 
 // 4: decisions, and the contract of a store
+pub mod import;
 pub mod mint;
 pub mod store;
 pub mod verify;
@@ -60,6 +61,7 @@ pub use denial::Denial;
 pub use digest::{Algorithm, Argon2Bounds, Argon2Cost, Digest, KeyId, Keyring};
 pub use expiry::{Expiry, Lifetime};
 pub use grant::Grant;
+pub use import::Import;
 pub use memory::MemoryStore;
 pub use mint::Minted;
 pub use policy::{IssuePolicy, Policy};

@@ -1,6 +1,7 @@
 //! The service: parse, find, check, verify; mint, insert; change. No decision is made here.
 
 mod changing;
+mod importing;
 mod issuing;
 mod verifying;
 
@@ -10,6 +11,7 @@ use std::{
 };
 
 pub use changing::{ChangeError, ReadError, Target};
+pub use importing::ImportOutcome;
 pub use issuing::{IssueError, Issued, RotationError};
 pub use verifying::VerifyError;
 use zeroize::Zeroizing;

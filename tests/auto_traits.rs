@@ -40,6 +40,7 @@ fn futures_cross_threads(registry: &Registry, grant: Grant, id: counterfoil::Tok
     is_send(registry.rotate(id, &Rotation::at_once()));
     is_send(registry.revoke(id, counterfoil::By::unknown()));
     is_send(registry.block(id, counterfoil::By::unknown()));
+    is_send(registry.import(Vec::new(), counterfoil::By::unknown()));
 }
 
 /// Compiles only if stores of every shape can be given to a registry: references and trait objects among their

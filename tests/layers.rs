@@ -10,7 +10,7 @@ const LAYERS: [&[&str]; 8] = [
     &["annotation", "denial", "expiry", "restriction", "server_key", "subject", "token"],
     &["record"],
     &["caller", "check", "circumstances", "grant", "seal"],
-    &["mint", "store", "verify"],
+    &["import", "mint", "store", "verify"],
     &["change", "event", "policy", "rotate"],
     &["memory"],
     &["registry"],
