@@ -17,8 +17,10 @@ use counterfoil::{
     record::SlotKind,
     registry::ImportOutcome,
     store::{Filter, ListQuery},
+    token::{Draft, Family, Head, InvalidDraft, Malformed, Needs, ParseError, Presented, TokenText},
 };
 use counterfoil_sqlx::SqliteStore;
+use sqlx::sqlite::SqlitePoolOptions;
 
 /// The token of the documentation of npm's `prefixed-api-key`, and the hash that stands there beside it.
 const PREFIXED: &str = "mycompany_BRTRKFsL_51FwqftsmMDHHbJAMEXXHCgG";
@@ -66,6 +68,10 @@ fn rig(kind: &'static str, store: SharedStore, families: Families, keyring: Keyr
 
 async fn rigs() -> Vec<Rig> {
     stores().await.into_iter().map(|(kind, store)| rig(kind, store, families(), minting_k1())).collect()
+}
+
+fn used_at_start() -> Usage {
+    Usage { at: at(Duration::ZERO), address: None, agent: None }
 }
 
 fn import(public: &str, foreign: &str, over: Over) -> Import {
@@ -314,6 +320,7 @@ async fn what_could_never_verify_is_refused_row_by_row() {
             (with("arka_9c1f0"), public),
             (with("arka_9C"), public),
             (with("arka"), public),
+            (with(&format!("arka_{}", "9".repeat(60))), public),
             (with("acme_dXt8q2RbLm3k"), not_accepted),
             (import(BARE_PUBLIC, ARGON2_SECRET, Over::Text), not_accepted),
             (slow("m=4194304,t=1,p=1"), "m=4194304 KiB, t=1, p=1"),
@@ -454,7 +461,7 @@ async fn a_row_without_id_gets_one_by_its_time_and_always_the_same() {
 
 #[tokio::test]
 async fn a_batch_can_be_imported_again_whatever_has_become_of_it() {
-    let earlier = Usage { at: at(Duration::ZERO), address: None, agent: None };
+    let earlier = used_at_start();
     let batch = || {
         let bare = import(BARE_PUBLIC, BARE_SHA256, Over::Text);
         let prefixed = import(PREFIXED_PUBLIC, PREFIXED_SHA256, Over::Secret).usage(earlier.clone());
@@ -493,7 +500,7 @@ async fn a_batch_can_be_imported_again_whatever_has_become_of_it() {
 
 #[tokio::test]
 async fn a_use_that_was_not_noted_is_noted_by_the_next_import() {
-    let usage = Usage { at: at(Duration::ZERO), address: None, agent: None };
+    let usage = used_at_start();
     for rig in rigs().await {
         let row = import(PREFIXED_PUBLIC, PREFIXED_SHA256, Over::Secret);
         let id = id_of(import_one(&rig.registry, row.clone()).await);
@@ -510,12 +517,128 @@ async fn a_store_that_is_down_is_asked_once() {
     store.close().await;
     let batch = [
         import("mycompany_short", PREFIXED_SHA256, Over::Secret),
-        import(PREFIXED_PUBLIC, PREFIXED_SHA256, Over::Secret),
+        import(PREFIXED_PUBLIC, PREFIXED_SHA256, Over::Secret).usage(used_at_start()),
         import(BARE_PUBLIC, BARE_SHA256, Over::Text),
     ];
     let outcomes = words(rig.registry.import(batch, By::unknown()).await.unwrap());
     assert_eq!(outcomes, [&ImportRefused::Public.to_string(), "the store is unavailable", "not tried"]);
     assert!(rig.events.take().is_empty());
+}
+
+#[tokio::test]
+async fn a_use_that_cannot_be_noted_is_told_and_the_token_is_in() {
+    let options = SqlitePoolOptions::new().max_connections(1);
+    let pool = options.connect("sqlite::memory:").await.unwrap();
+    let store = SqliteStore::from_pool(pool.clone()).await.unwrap();
+    let rig = rig("sqlite", SharedStore::new(store), families(), minting_k1());
+    sqlx::query("DROP TABLE counterfoil_usage").execute(&pool).await.unwrap();
+    let row = import(PREFIXED_PUBLIC, PREFIXED_SHA256, Over::Secret);
+    id_of(import_one(&rig.registry, row.usage(used_at_start())).await);
+    assert_eq!(rig.events.take(), ["imported", "uses_dropped"]);
+    assert_eq!(rig.outcome(PREFIXED).await, "ok");
+}
+
+/// A host's own family: `key-` and 40 hex digits, the first 8 of which may be the selector.
+#[derive(Debug, Clone, Copy)]
+struct Host {
+    prints_selector: bool,
+    tells_secret: bool,
+    completes: bool,
+    imports: ImportedDigests,
+}
+
+impl Family for Host {
+    fn heads(&self) -> Vec<Head> {
+        vec![Head { text: "key-".into(), shortest: 44, longest: 44 }]
+    }
+
+    fn parse<'t>(&self, text: &'t str) -> Result<Presented<'t>, ParseError> {
+        let rest = text.strip_prefix("key-").ok_or(ParseError::NotOurs)?;
+        if rest.len() != 40 || !rest.bytes().all(|byte| Alphabet::Hex.contains(byte)) {
+            return Err(Malformed::Shape.into());
+        }
+        let selector = self.prints_selector.then(|| Selector::printed(&rest[..8]).unwrap());
+        let secret = self.tells_secret.then_some(&rest[8..]);
+        Ok(Presented::new(text, 12, selector).accepting(self.imports, secret))
+    }
+
+    fn needs(&self) -> Needs {
+        let selector = self.prints_selector.then_some((Alphabet::Hex, 8));
+        Needs { selector, secret: (Alphabet::Hex, 32), keyed_check: None }
+    }
+
+    fn write(&self, _: &Draft<'_>) -> Result<TokenText, InvalidDraft> {
+        Err(InvalidDraft::Other("these tokens are no longer made".into()))
+    }
+
+    fn complete(&self, public: &str) -> Option<String> {
+        // Whatever is asked for: what it is good for must not hang on the family alone.
+        self.completes.then(|| if public.len() == 12 { format!("{public}{}", "0".repeat(32)) } else { HOST.into() })
+    }
+}
+
+const HOST: &str = "key-0123456789abcdef0123456789abcdef01234567";
+const HOST_SHA256: &str = "170fc6820caa9befe7fc56214bd7420abc27d7efae724eb308e9d738661d4a9c";
+const HOST_SECRET_SHA256: &str = "f9b11b5dfe517866ac1079abe30087987efef2d8bf837daab006b928ce09f841";
+
+#[tokio::test]
+async fn a_family_of_the_host_takes_what_it_can_find_and_hash() {
+    let all = Host { prints_selector: true, tells_secret: true, completes: true, imports: accepting(true, true) };
+    let untold = Host { tells_secret: false, ..all };
+    let unprinted = Host { prints_selector: false, ..all };
+    let no_secret = "digest: it is over the secret, and the token's family does not tell the secret from the text";
+    let not_found = "digest: it is salted, and tokens of this family print no selector, so nothing could find the row";
+    let not_accepted = ImportRefused::NotAccepted.to_string();
+    let public = ImportRefused::Public.to_string();
+    let long = "k".repeat(Import::MAX_PUBLIC_LEN + 1);
+    for (host, shown, foreign, over, word, outcome) in [
+        (all, "key-01234567", HOST_SHA256, Over::Text, "imported", "ok"),
+        (all, "key-01234567", HOST_SECRET_SHA256, Over::Secret, "imported", "ok"),
+        (untold, "key-01234567", HOST_SHA256, Over::Text, "imported", "ok"),
+        (untold, "key-01234567", HOST_SECRET_SHA256, Over::Secret, no_secret, "unknown"),
+        (unprinted, "key-01234567", HOST_SHA256, Over::Text, "imported", "ok"),
+        (unprinted, "key-01234567", HOST_SECRET_SHA256, Over::Secret, "imported", "ok"),
+        (unprinted, "key-01234567", ARGON2_SECRET, Over::Secret, not_found, "unknown"),
+        (Host { completes: false, ..all }, "key-01234567", HOST_SHA256, Over::Text, &public, "unknown"),
+        (
+            Host { imports: accepting(false, false), ..all },
+            "key-01234567",
+            HOST_SHA256,
+            Over::Text,
+            &not_accepted,
+            "unknown",
+        ),
+        (all, "key-0123456789", HOST_SHA256, Over::Text, &public, "unknown"),
+        (all, &long, HOST_SHA256, Over::Text, &public, "unknown"),
+    ] {
+        for (kind, store) in stores().await {
+            let rig = rig(kind, store, host.into(), minting_k1());
+            let imported = import_one(&rig.registry, import(shown, foreign, over)).await;
+            assert_eq!(words(vec![imported]), [word], "{host:?}");
+            assert_eq!(rig.outcome(HOST).await, outcome, "{host:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_family_that_has_changed_its_mind_verifies_no_import() {
+    let before = Host { prints_selector: false, tells_secret: true, completes: true, imports: accepting(true, false) };
+    let printed = Host { prints_selector: true, ..before };
+    let not_accepted = "the digest was imported, and the token's format does not accept it";
+    for (before, after, outcome) in [
+        (before, Host { imports: accepting(false, true), ..before }, "unknown"),
+        (before, Host { tells_secret: false, ..before }, "unknown"),
+        (printed, Host { imports: accepting(false, true), ..printed }, not_accepted),
+        (printed, Host { tells_secret: false, ..printed }, not_accepted),
+    ] {
+        for (kind, store) in stores().await {
+            let rig = rig(kind, store, before.into(), minting_k1());
+            id_of(import_one(&rig.registry, import("key-01234567", HOST_SECRET_SHA256, Over::Secret)).await);
+            let later = self::rig(kind, rig.store.clone(), after.into(), minting_k1());
+            assert_eq!(later.outcome(HOST).await, outcome, "{after:?}");
+            assert_eq!(rig.outcome(HOST).await, "ok");
+        }
+    }
 }
 
 #[tokio::test]
