@@ -112,14 +112,14 @@ async fn stored(rig: &Rig, id: TokenId, kind: SlotKind) -> (String, String) {
 
 #[tokio::test]
 async fn a_token_verifies_and_is_bound_to_its_row_on_its_first_use() {
-    let of_bare = "~sha256-pxoyWxs0_noNcOYSdnURcA";
+    let of_bare = "~sha256-HtDKBfRWoewzaxrnRtoH3g";
     for (text, public, foreign, over, selector) in [
         (PREFIXED, PREFIXED_PUBLIC, PREFIXED_SHA256, Over::Secret, "BRTRKFsL"),
         (PREFIXED, PREFIXED_PUBLIC, &PREFIXED_SHA256.to_uppercase(), Over::Secret, "BRTRKFsL"),
         (BARE, BARE_PUBLIC, BARE_SHA256, Over::Text, of_bare),
         (BARE, "arka_", &BARE_SHA256.replace('/', "_"), Over::Text, of_bare),
         (BARE, "arka_9c", BARE_SHA256.trim_end_matches('='), Over::Text, of_bare),
-        (BARE, BARE_PUBLIC, BARE_SECRET_SHA256, Over::Secret, "~sha256-COi1H4Eys5Tt4qIzeHf7Hg"),
+        (BARE, BARE_PUBLIC, BARE_SECRET_SHA256, Over::Secret, "~sha256-ZtD32_U_J-eUKi8-I-xrgw"),
         (PREFIXED, PREFIXED_PUBLIC, ARGON2_DEFAULT, Over::Text, "BRTRKFsL"),
         (PREFIXED, PREFIXED_PUBLIC, ARGON2_SECRET, Over::Secret, "BRTRKFsL"),
         (PREFIXED, PREFIXED_PUBLIC, ARGON2_LONG, Over::Text, "BRTRKFsL"),
@@ -192,7 +192,7 @@ async fn what_is_stored_verifies_nothing_when_it_is_presented() {
         format!("$imported$over=secret$sha256${PREFIXED_SHA256}"),
         "$imported$over=text$sha256$pxoyWxs0_noNcOYSdnURcJ4JBqmqCmYt1dLS8t2SXcI".into(),
         ARGON2_SECRET.to_owned(),
-        "~sha256-pxoyWxs0_noNcOYSdnURcA".into(),
+        "~sha256-HtDKBfRWoewzaxrnRtoH3g".into(),
         // In the place of a secret, as far as it goes in.
         format!("mycompany_BRTRKFsL_{}", &PREFIXED_SHA256[..24]),
         format!("mycompany_BRTRKFsL_{}", &PREFIXED_SHA256[40..]),
@@ -723,6 +723,50 @@ fn formats_that_could_not_verify_an_import_are_not_built() {
         ),
     ] {
         assert_eq!(builder.build().err().map(|error| error.to_string()).as_deref(), error);
+    }
+}
+
+#[tokio::test]
+async fn a_public_part_is_as_long_as_a_record_can_hold() {
+    /// `long-`, hex digits, and 32 more that are the secret.
+    #[derive(Debug)]
+    struct Long;
+
+    impl Family for Long {
+        fn heads(&self) -> Vec<Head> {
+            vec![Head { text: "long-".into(), shortest: 45, longest: 4096 }]
+        }
+
+        fn parse<'t>(&self, text: &'t str) -> Result<Presented<'t>, ParseError> {
+            let selector = text.strip_prefix("long-").and_then(|rest| Selector::printed(rest.get(..8)?).ok());
+            Ok(Presented::new(text, text.len() - 32, selector).accepting(accepting(true, false), None))
+        }
+
+        fn needs(&self) -> Needs {
+            Needs { selector: Some((Alphabet::Hex, 8)), secret: (Alphabet::Hex, 32), keyed_check: None }
+        }
+
+        fn write(&self, _: &Draft<'_>) -> Result<TokenText, InvalidDraft> {
+            Err(InvalidDraft::Other("these tokens are no longer made".into()))
+        }
+
+        fn complete(&self, public: &str) -> Option<String> {
+            Some(format!("{public}{}", "0".repeat(32)))
+        }
+    }
+
+    let refused = ImportRefused::Public.to_string();
+    for (length, word) in [(Import::MAX_PUBLIC_LEN, "imported"), (Import::MAX_PUBLIC_LEN + 1, &refused)] {
+        for (kind, store) in stores().await {
+            let rig = rig(kind, store, Long.into(), minting_k1());
+            let public = format!("long-{}", "a".repeat(length - 5));
+            assert_eq!(
+                words(vec![import_one(&rig.registry, import(&public, PREFIXED_SHA256, Over::Text)).await]),
+                [word]
+            );
+            let page = rig.registry.list(&ListQuery::new(Filter::all())).await.unwrap();
+            assert!(page.corrupt.is_empty(), "{kind}");
+        }
     }
 }
 

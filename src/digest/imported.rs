@@ -156,7 +156,7 @@ impl Imported {
     /// What finds a row of this digest where the token prints nothing that does: a salted hash finds none.
     pub(crate) fn selector(&self) -> Option<[u8; 16]> {
         match &self.value {
-            Value::Sha256(hash) => Some(half(hash)),
+            Value::Sha256(hash) => Some(selector_of(hash)),
             Value::Argon2id { .. } => None,
         }
     }
@@ -243,7 +243,7 @@ pub(crate) fn selectors<'t>(text: &'t str, secret: Option<&'t str>) -> impl Iter
     [Over::Text, Over::Secret]
         .into_iter()
         .filter_map(move |over| over.of(text, secret))
-        .map(|input| half(&sha256(&[input.as_bytes()])))
+        .map(|input| selector_of(&sha256(&[input.as_bytes()])))
 }
 
 /// A hash of any length as 32 bytes, equal where the whole hashes are, so that there is one comparison for all.
@@ -251,11 +251,11 @@ pub(crate) fn folded(hash: &[u8]) -> Zeroizing<[u8; 32]> {
     sha256(&[hash])
 }
 
-/// Half of a hash: as many bits as a keyed selector has, and never the stored digest itself.
-fn half(hash: &[u8; 32]) -> [u8; 16] {
-    let mut half = [0; 16];
-    half.copy_from_slice(&hash[..16]);
-    half
+/// As many bits as a keyed selector has, of a hash of the hash: a selector may be shown, and a digest may not.
+fn selector_of(hash: &[u8; 32]) -> [u8; 16] {
+    let mut selector = [0; 16];
+    selector.copy_from_slice(&sha256(&[b"counterfoil/1/imported-selector", hash])[..16]);
+    selector
 }
 
 fn sha256(parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {

@@ -10,7 +10,7 @@ use super::Printed;
 ///
 /// Where the format prints one, it is that segment; else it is `~` and a keyed hash of the token's text, so that the
 /// column tells nothing of the secret. A token that was imported with a SHA-256 and prints none is found by `~sha256-`
-/// and half of that hash, until its first use. Selectors are unique over the current, retiring and spent ones of all records.
+/// and a hash of that, until its first use. Selectors are unique over the current, retiring and spent ones of all records.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(align(8))]
 pub struct Selector {

@@ -253,7 +253,7 @@ def imported(fields):
         found = hashlib.sha256(hashed).digest()
         right["digest"] = f"{head}$sha256${b64(value, url_safe=True)}"
     if not form.selector:
-        right["selector"] = "~sha256-" + b64(value[:16], url_safe=True)
+        right["selector"] = "~sha256-" + b64(hashlib.sha256(b"counterfoil/1/imported-selector" + value).digest()[:16], url_safe=True)
     complaints = [] if form.reads(token, None) else ["the token is not read back"]
     return right, complaints + ([] if found == value else ["the digest is of another token"])
 
