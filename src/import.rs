@@ -39,8 +39,9 @@ use crate::{
 #[derive(Debug, Clone)]
 #[must_use = "an import is only a wish until it is given to a registry"]
 pub struct Import {
-    /// The record's id, of any version of UUID. Without one it is made of the time and the digest, so that the same row
-    /// comes in once however often it is imported.
+    /// The record's id, of any version of UUID: the other system's own, and the same whenever the row is imported. Without
+    /// one it is made of the time and the digest. So the same row comes in once, however often it is imported; under
+    /// another id it could come in beside itself, once its selector has moved, and neither would verify.
     pub id: Option<TokenId>,
     /// On whose behalf the token acts.
     pub owner: Owner,

@@ -34,6 +34,34 @@ impl Registry {
     /// Limits and scope catalog, and the host's policy, are not asked. The digests are those of the other system: each is
     /// replaced by one of this registry on the token's first use, and its selector too where it was made of the digest.
     ///
+    /// ```
+    /// use counterfoil::digest::{ImportedDigests, Over};
+    /// # use counterfoil::{By, Digest, Expiry, Import, Keyring, MemoryStore, Owner, Registry, Timestamp, TokenFormat};
+    /// use counterfoil::registry::ImportOutcome;
+    ///
+    /// # pollster::block_on(async {
+    /// # let keyring: Keyring = format!("k1:{}:mint", counterfoil::draw_server_key()?).parse()?;
+    /// let format = TokenFormat::builder("acme")
+    ///     .accepts_imported(ImportedDigests { sha256: true, ..ImportedDigests::default() })
+    ///     .build()?;
+    /// let registry = Registry::builder(format, keyring, MemoryStore::new()).build()?;
+    ///
+    /// // Rows of the old table: owner, the token up to its secret, SHA-256 of the whole token, Unix milliseconds.
+    /// let rows = [("user-42", "acme_dXt8q2RbLm3k", "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=", 1_700_000_000_000)];
+    /// let mut batch = Vec::new();
+    /// for (owner, public, sha256, made) in rows {
+    ///     let digest = Digest::imported(sha256, Over::Text)?;
+    ///     let made = Timestamp::from_unix_millis(made)?;
+    ///     batch.push(Import::new(Owner::new(owner)?, public, digest, made, Expiry::Never));
+    /// }
+    /// let outcomes = registry.import(batch.clone(), By::unknown()).await?;
+    /// assert!(matches!(outcomes[..], [ImportOutcome::Imported(_)]));
+    /// let again = registry.import(batch, By::unknown()).await?;
+    /// assert!(matches!(again[..], [ImportOutcome::AlreadyPresent]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// A batch that broke off can be imported again: rows that are there are left alone. This holds as long as no record
     /// of it is purged, so a revoked token must be given as revoked once its retention is over.
     ///
