@@ -1,6 +1,7 @@
 //! The secret work: presented text × record × keyring → [`SecretCheck`].
 
 mod candidates;
+mod imported;
 
 use self::candidates::has_wrong_tag;
 pub use self::candidates::{Selectors, selectors};
@@ -17,7 +18,8 @@ use crate::{
 
 /// Compares the presented secret with the one digest that its selector names.
 ///
-/// An absent record costs the same hash as one that is there. Argon2id runs on the calling thread.
+/// An absent record costs the same hash as one that is there, unless that has an imported digest, which is hashed as the
+/// other software did. Argon2id runs on the calling thread.
 ///
 /// # Errors
 ///
@@ -118,7 +120,8 @@ pub(crate) fn begin(
         return Ok(match keyring.algorithm() {
             Algorithm::HmacSha256 => Checking::Done(unchecked.finish(&sub.digest(binding))),
             Algorithm::Argon2id(cost) => {
-                Checking::Slow(Job { input: sub.argon2_input(binding), salt: [0; 16], cost }, unchecked)
+                let job = Job { input: sub.argon2_input(binding), salt: [0; 16], cost, foreign: None };
+                Checking::Slow(job, unchecked)
             }
         });
     };
@@ -141,9 +144,10 @@ pub(crate) fn begin(
                 .check(phc.cost)
                 .map_err(|_| CorruptRecord { id: record.id, column: slot_kind.column() })?;
             let input = keyring.key(phc.key)?.sub.argon2_input(binding);
-            let job = Job { input, salt: phc.salt, cost: phc.cost };
+            let job = Job { input, salt: phc.salt, cost: phc.cost, foreign: None };
             Ok(Checking::Slow(job, Unchecked { of, expected: phc.hash }))
         }
+        Form::Imported(digest) => imported::begin(presented, digest, record, slot_kind, of),
     }
 }
 
@@ -159,6 +163,9 @@ pub enum CheckError {
     /// The digest needs a feature of this crate that is switched off.
     #[error("argon2id needs feature `argon2`, which this build lacks")]
     Unsupported,
+    /// The digest was imported, and the token's format accepts none of its algorithm: the host's fault, not the bearer's.
+    #[error("the digest was imported, and the token's format does not accept it")]
+    NotAccepted,
     /// The record cannot be read, or asks for a cost out of bounds.
     #[error(transparent)]
     Corrupt(#[from] CorruptRecord),

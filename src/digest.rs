@@ -3,6 +3,7 @@
 //! The only module that hashes, and the only one that compares secret bytes.
 
 pub(crate) mod argon2;
+pub(crate) mod imported;
 pub(crate) mod keyed;
 mod keyring;
 pub(crate) mod pool;
@@ -11,6 +12,8 @@ use std::{fmt, str::FromStr};
 
 pub use argon2::{Argon2Bounds, Argon2Cost, InvalidCost};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use imported::Imported;
+pub use imported::{ImportedDigests, Over};
 pub(crate) use keyed::Binding;
 pub use keyring::{Algorithm, InvalidKeyring, KeyId, Keyring, UnknownKey};
 
@@ -35,27 +38,67 @@ use self::argon2::Phc;
 /// $argon2id$v=19$m=19456,t=2,p=1,keyid=<base64 of the key id>$<salt>$<hash>
 /// ```
 ///
-/// The second is a PHC string. Both are made of the same input, which binds the row: label, record id, tenant, owner
+/// The second is a PHC string. These two are made of the same input, which binds the row: label, record id, tenant, owner
 /// and the whole token text, each with its length before it, under a key derived from the server's key. A digest moved
 /// to another row, owner or tenant is worthless.
+///
+/// A digest that other software made is kept as such until the token's first use, and says what it is over. It is bound
+/// to no row:
+///
+/// ```text
+/// $imported$over=text$sha256$<43 characters of unpadded URL-safe base64>
+/// $imported$over=secret$argon2id$v=19$m=65536,t=3,p=4$<salt>$<hash>
+/// ```
 #[derive(Clone)]
 pub struct Digest(pub(crate) Form);
 
 #[derive(Clone)]
 pub(crate) enum Form {
-    Keyed { key: KeyId, mac: [u8; 32] },
+    Keyed {
+        key: KeyId,
+        mac: [u8; 32],
+    },
     Argon2id(Phc),
+    /// Boxed: rare and large, where every verification reads what stands around a digest.
+    Imported(Box<Imported>),
 }
 
 impl Digest {
     /// The greatest length of a digest's text, in bytes.
     pub const MAX_LEN: usize = 256;
 
+    /// A digest as other software stored it, over the secret or the whole text of a token.
+    ///
+    /// It is read as SHA-256 where it is 64 hex digits (in lower or in upper case) or base64 of 32 bytes (in either
+    /// alphabet, padded or not), and as Argon2id where it is a PHC string of its version 19 with `m`, `t` and `p` in this
+    /// order, a salt of 8 to 64 bytes and a hash of 16 to 64. Whether a token's format accepts it, and at which cost, is
+    /// looked at when it is imported and again when it is checked.
+    ///
+    /// ```
+    /// use counterfoil::{Digest, digest::Over};
+    ///
+    /// let digest = Digest::imported("9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08", Over::Text)?;
+    /// assert_eq!(digest.to_text(), "$imported$over=text$sha256$n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg");
+    /// assert_eq!(digest.key_id(), None);
+    /// # Ok::<(), counterfoil::digest::InvalidDigest>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidDigest`] for anything else.
+    pub fn imported(text: &str, over: Over) -> Result<Self, InvalidDigest> {
+        if text.len() > Self::MAX_LEN {
+            return Err(InvalidDigest::TooLong { found: text.len() });
+        }
+        Imported::from_foreign(text, over).map(|imported| Self(Form::Imported(Box::new(imported))))
+    }
+
     /// The id of the server key that the digest was made with; none for a digest that other software made.
     pub fn key_id(&self) -> Option<KeyId> {
         match &self.0 {
             Form::Keyed { key, .. } => Some(*key),
             Form::Argon2id(phc) => Some(phc.key),
+            Form::Imported(_) => None,
         }
     }
 
@@ -68,6 +111,7 @@ impl Digest {
                 text
             }
             Form::Argon2id(phc) => phc.to_text(),
+            Form::Imported(imported) => imported.to_text(),
         }
     }
 }
@@ -85,6 +129,9 @@ impl FromStr for Digest {
         if text.starts_with("$argon2") {
             return Phc::from_text(text).map(|phc| Self(Form::Argon2id(phc)));
         }
+        if text.starts_with("$imported$") {
+            return Imported::from_text(text).map(|imported| Self(Form::Imported(Box::new(imported))));
+        }
         let rest = text.strip_prefix(KEYED_HEAD).ok_or(InvalidDigest::Algorithm)?;
         let (key, mac) = rest.split_once('$').ok_or(InvalidDigest::Field("value"))?;
         let key = key.parse().map_err(|_| InvalidDigest::Field("key"))?;
@@ -100,6 +147,7 @@ impl fmt::Debug for Digest {
         let algorithm = match &self.0 {
             Form::Keyed { .. } => "hmac-sha256",
             Form::Argon2id(_) => "argon2id",
+            Form::Imported(imported) => imported.algorithm(),
         };
         let key = self.key_id().map_or("none".into(), |key| key.to_string());
         write!(f, "Digest({algorithm}, key {key}, ..)")
@@ -119,6 +167,9 @@ pub enum InvalidDigest {
     /// Neither keyed HMAC-SHA-256 in its version 1 nor Argon2id in its version 19.
     #[error("unknown digest algorithm: expected hmac-sha256 v=1 or argon2id v=19")]
     Algorithm,
+    /// No text that other software stores for a digest that can be imported.
+    #[error("not a digest that can be imported: expected sha-256 in hex or base64, or argon2id v=19 as a phc string")]
+    Foreign,
     /// A part that is missing, given twice, out of order, or not written in its one form.
     #[error("malformed digest: unreadable {0}")]
     Field(&'static str),

@@ -46,6 +46,7 @@ pub mod grant;
 mod seal;
 
 // 4: decisions, and the contract of a store
+pub mod import;
 pub mod mint;
 pub mod possession;
 pub mod store;
@@ -78,6 +79,7 @@ pub use denial::Denial;
 pub use digest::{Algorithm, Argon2Bounds, Argon2Cost, Digest, KeyId, Keyring};
 pub use expiry::{Expiry, Lifetime};
 pub use grant::Grant;
+pub use import::Import;
 pub use maintain::{Maintained, Retention};
 pub use memory::MemoryStore;
 pub use mint::Minted;

@@ -1,6 +1,7 @@
 //! The service: parse, find, check, verify; mint, insert; change. No decision is made here.
 
 mod changing;
+mod importing;
 mod issuing;
 mod maintaining;
 mod revoking;
@@ -14,6 +15,7 @@ use std::{
 };
 
 pub use changing::{ChangeError, ReadError, Target};
+pub use importing::ImportOutcome;
 pub use issuing::{IssueError, Issued};
 pub use revoking::{SurrenderError, Surrendered};
 pub use rotating::{Rotated, RotationError};

@@ -47,7 +47,7 @@ impl Sealing {
             }
             Algorithm::Argon2id(cost) => {
                 let salt = salt()?;
-                let job = Job { input: key.sub.argon2_input(binding), salt, cost };
+                let job = Job { input: key.sub.argon2_input(binding), salt, cost, foreign: None };
                 Self::Slow(job, Unsealed { selector, key: key.id, cost, salt })
             }
         })

@@ -22,6 +22,8 @@ pub use id::{InvalidTokenId, TokenId};
 pub use parse::{Malformed, ParseError};
 pub use selector::{InvalidSelector, Selector};
 
+use crate::digest::ImportedDigests;
+
 /// A token as it was minted: the only time its text can be seen.
 ///
 /// The text is wiped when the token is dropped. [`expose`](Self::expose) is the only door to it; `Debug` shows the
@@ -73,6 +75,14 @@ pub struct Presented<'t> {
     environment: Option<&'t str>,
     routing: Option<&'t str>,
     pub(crate) tag: Option<Tag>,
+    pub(crate) imports: Option<Imports<'t>>,
+}
+
+/// The digests of other software that a family accepts, and what in this text is the secret that they may be over.
+#[derive(Clone, Copy)]
+pub(crate) struct Imports<'t> {
+    pub(crate) accepted: ImportedDigests,
+    pub(crate) secret: Option<&'t str>,
 }
 
 /// A selector that the text prints: the segment itself, or what another family has read out of its text.
@@ -107,7 +117,17 @@ impl<'t> Presented<'t> {
     pub fn new(text: &'t str, public_len: usize, selector: Option<Selector>) -> Self {
         let public_len = if text.is_char_boundary(public_len) { public_len } else { 0 };
         let printed = selector.map(Printed::Given);
-        Self { text, public_len, printed, environment: None, routing: None, tag: None }
+        Self { text, public_len, printed, environment: None, routing: None, tag: None, imports: None }
+    }
+
+    /// With digests of other software that may stand for this token until its first use, and the part of the text that
+    /// is the secret: without it, such digests are over the whole text alone.
+    ///
+    /// For a family whose tokens are to be [imported](crate::import); it must be able to
+    /// [complete](Family::complete) a public part as well.
+    pub fn accepting(mut self, digests: ImportedDigests, secret: Option<&'t str>) -> Self {
+        self.imports = (!digests.is_none()).then_some(Imports { accepted: digests, secret });
+        self
     }
 
     /// With the environment that the text names.

@@ -62,6 +62,7 @@ fn futures_cross_threads(registry: &Registry, grant: Grant, id: counterfoil::Tok
     is_send(registry.maintain());
     is_send(registry.shutdown());
     is_send(registry.background(|_| std::future::ready(()), std::time::Duration::ZERO));
+    is_send(registry.import(Vec::new(), counterfoil::By::unknown()));
 }
 
 /// Compiles only if stores of every shape can be given to a registry: references and trait objects among their

@@ -10,7 +10,7 @@ const LAYERS: [&[&str]; 8] = [
     &["annotation", "backoff", "denial", "expiry", "idempotency", "restriction", "server_key", "subject", "token"],
     &["record"],
     &["caller", "check", "circumstances", "grant", "seal"],
-    &["mint", "possession", "store", "verify"],
+    &["import", "mint", "possession", "store", "verify"],
     &["change", "event", "policy", "rotate", "uses"],
     &["maintain", "memory"],
     &["registry"],

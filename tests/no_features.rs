@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use counterfoil::{
-    CheckError, Circumstances, Grant, Keyring, Lifetime, Owner, Record, Timestamp, TokenFormat, check, verify,
+    Argon2Bounds, CheckError, Circumstances, Grant, Keyring, Lifetime, Owner, Record, Timestamp, TokenFormat, check,
+    digest::ImportedDigests, verify,
 };
 
 fn keyring() -> Keyring {
@@ -23,6 +24,15 @@ fn an_argon2id_digest_is_unsupported_and_a_keyed_one_is_checked() {
 
     let mut row = record.to_row();
     row.current.digest = format!("$argon2id$v=19$m=19456,t=2,p=1,keyid=azE${}${}", "A".repeat(22), "A".repeat(43));
+    let record = Record::from_row(row.clone()).unwrap();
+    assert_eq!(check(presented, Some(&record), &keyring()).unwrap_err(), CheckError::Unsupported);
+
+    let imports = ImportedDigests { argon2id: Some(Argon2Bounds::default()), ..ImportedDigests::default() };
+    let format = TokenFormat::builder("acme").accepts_imported(imports).build().unwrap();
+    let presented = format.parse(minted.token.expose()).unwrap();
+    row.current.digest =
+        format!("$imported$over=text$argon2id$v=19$m=19456,t=2,p=1${}${}", "A".repeat(22), "A".repeat(43));
+    row.current.key.clear();
     let record = Record::from_row(row).unwrap();
     assert_eq!(check(presented, Some(&record), &keyring()).unwrap_err(), CheckError::Unsupported);
 }

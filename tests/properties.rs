@@ -7,19 +7,27 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
+};
 use counterfoil::{
-    Actor, Alphabet, Annotations, Audience, Checksum, Circumstances, Denial, Digest, Environment, Families, Family,
-    Grant, KeyId, Keyring, Lifetime, Metadata, Name, Network, Owner, Record, Restrictions, Row, Scope, ScopePattern,
-    Scopes, Selector, Timestamp, TokenFormat, TokenId,
+    Actor, Alphabet, Annotations, Audience, Checksum, Circumstances, Denial, Digest, Environment, Expiry, Families,
+    Family, Grant, Import, KeyId, Keyring, Lifetime, Metadata, Name, Network, Owner, Record, Restrictions, Row, Scope,
+    ScopePattern, Scopes, Selector, Timestamp, TokenFormat, TokenId,
     annotation::{Description, Tags},
     check,
     check::selectors,
+    digest::{ImportedDigests, Over},
     entropy::{Entropy, NoEntropy},
+    import::ImportRefused,
     mint::Minted,
     record::{MarkRow, SlotRow},
+    token::FormatBuilder,
     verify,
 };
 use proptest::{collection::vec, option, prelude::*, sample::Index, test_runner::Config};
+use sha2::{Digest as _, Sha256};
 
 fn cases(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }
@@ -232,6 +240,52 @@ fn a_slow_digest_in_another_row_verifies_nothing() {
     assert_eq!(found(other.token.expose(), row), Err(Some(Denial::Unknown)));
 }
 
+// Digests of other software
+
+proptest! {
+    #![proptest_config(cases(192))]
+
+    #[test]
+    fn an_imported_token_verifies_however_its_digest_is_spelt_and_no_edit_of_it_does(
+        specimen in specimens(),
+        over in prop_oneof![Just(Over::Secret), Just(Over::Text)],
+        is_upper in any::<bool>(),
+        edits in vec(edits(), 24),
+    ) {
+        let Specimen { format, checksum, minted, .. } = &specimen;
+        let text = minted.token.expose();
+        let check_width = match (checksum, text.len()) {
+            (Checksum::None, _) => 0,
+            _ if format.needs().secret.0 == Alphabet::Hex => 8,
+            _ => 6,
+        };
+        let covered = &text[..text.len() - check_width];
+        let hashed = if over == Over::Text { text } else { &covered[covered.len() - format.needs().secret.1..] };
+        let hash = Sha256::digest(hashed);
+        let hex: String = hash.iter().map(|byte| if is_upper { format!("{byte:02X}") } else { format!("{byte:02x}") }).collect();
+        let digest = Digest::imported(&hex, over).unwrap();
+        for spelling in [STANDARD.encode(hash), STANDARD_NO_PAD.encode(hash), URL_SAFE.encode(hash), URL_SAFE_NO_PAD.encode(hash)] {
+            prop_assert_eq!(Digest::imported(&spelling, over).unwrap().to_text(), digest.to_text());
+        }
+        prop_assert_eq!(digest.to_text().parse::<Digest>().unwrap().to_text(), digest.to_text());
+
+        let import = Import::new(minted.record.owner().clone(), minted.token.public(), digest, now(), Expiry::Never);
+        let record = match import.into_record(&Families::minting(format.clone())) {
+            Err(ImportRefused::NotAccepted) => return Ok(()),
+            record => record.unwrap(),
+        };
+        prop_assert_eq!((record.environment(), record.routing()), (minted.record.environment(), minted.record.routing()));
+        let row = record.to_row();
+        prop_assert_eq!(verdict(format, text, row.clone()), Ok(()));
+        for edit in edits {
+            let edited = edit.of(text);
+            if edited != text {
+                prop_assert!(verdict(format, &edited, row.clone()).is_err(), "{edit:?}");
+            }
+        }
+    }
+}
+
 // Garbage: refused, never a panic
 
 proptest! {
@@ -264,6 +318,8 @@ proptest! {
             garbage.clone(),
             format!("{head}{garbage}"),
             format!("$argon2id$v=19${garbage}"),
+            format!("$imported$over={garbage}"),
+            format!("$imported$over=text$sha256${garbage}"),
             format!("k1:{garbage}:mint"),
         ] {
             let _ = (text.parse::<Keyring>().is_ok(), text.parse::<KeyId>().is_ok(), text.parse::<TokenId>().is_ok());
@@ -271,6 +327,11 @@ proptest! {
             let _ = text.parse::<Network>().is_ok();
             let _ = (Environment::new(&text).is_ok(), Metadata::from_json(&text).is_ok(), Owner::new(&text).is_ok());
             let _ = TokenFormat::builder(&text).environments([&*text]).build().is_ok();
+            for over in [Over::Secret, Over::Text] {
+                if let Ok(digest) = Digest::imported(&text, over) {
+                    prop_assert_eq!(digest.to_text().parse::<Digest>().unwrap().to_text(), digest.to_text());
+                }
+            }
             if let Ok(digest) = text.parse::<Digest>() {
                 prop_assert_eq!(digest.to_text(), text.clone());
             }
@@ -604,6 +665,17 @@ struct Spec {
 
 impl Spec {
     fn build(&self) -> TokenFormat {
+        self.builder().build().unwrap_or_else(|error| panic!("{self:?}: {error}"))
+    }
+
+    /// With SHA-256 imports, where there can be any.
+    fn build_accepting(&self) -> TokenFormat {
+        let sha256 = self.checksum != Checksum::Keyed;
+        let format = self.builder().accepts_imported(ImportedDigests { sha256, argon2id: None });
+        format.build().unwrap_or_else(|error| panic!("{self:?}: {error}"))
+    }
+
+    fn builder(&self) -> FormatBuilder {
         let mut format = TokenFormat::builder(&self.prefix)
             .environments(self.environments.iter().map(String::as_str))
             .secret(self.secret.0, self.secret.1)
@@ -612,11 +684,10 @@ impl Spec {
         if let Some((least, most)) = self.routing {
             format = format.routing(least, most);
         }
-        format = match self.selector {
+        match self.selector {
             Some((alphabet, width)) => format.selector(alphabet, width),
             None => format.without_selector(),
-        };
-        format.build().unwrap_or_else(|error| panic!("{self:?}: {error}"))
+        }
     }
 
     fn try_mint(&self, environment: Option<&str>, routing: &str, seed: u64) -> Option<Minted> {
@@ -711,7 +782,8 @@ fn specimens() -> impl Strategy<Value = Specimen> {
         let environment = (!names.is_empty()).then(|| names[named.index(names.len())].as_str());
         let (least, most) = spec.routing.unwrap_or_default();
         let width = least + width.index(most - least + 1);
-        let specimen = Specimen::of(spec.build(), environment, &routing[..width], seed);
+        let format = if seed % 4 == 0 { spec.build() } else { spec.build_accepting() };
+        let specimen = Specimen::of(format, environment, &routing[..width], seed);
         Specimen { checksum: spec.checksum, ..specimen }
     })
 }

@@ -10,9 +10,11 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use counterfoil::{
-    Alphabet, Argon2Cost, By, Caller, Checksum, Circumstances, Denial, Digest, Environment, Families, Family, Grant,
-    Keyring, Lifetime, MemoryStore, Owner, Presented, Record, Registry, Rotation, Row, Timestamp, TokenFormat, check,
+    Alphabet, Argon2Bounds, Argon2Cost, By, Caller, Checksum, Circumstances, Denial, Digest, Environment, Expiry,
+    Families, Family, Grant, Import, Keyring, Lifetime, MemoryStore, Owner, Presented, Record, Registry, Rotation, Row,
+    Timestamp, TokenFormat, check,
     check::selectors,
+    digest::{ImportedDigests, Over},
     entropy::{Entropy, NoEntropy},
     event::{Event, EventSink},
     mint::Minted,
@@ -49,6 +51,47 @@ fn a_record_shows_neither_secret_nor_digest() {
         stored.in_debug(&record.slots().current);
         stored.in_debug(&record.slots().current.digest);
         stored.in_debug(&row.current.digest.parse::<Digest>().unwrap());
+    }
+}
+
+#[test]
+fn an_import_shows_neither_its_digest_nor_what_finds_it_by_that() {
+    let imports = ImportedDigests { sha256: true, argon2id: None };
+    let sha256: [u8; 32] = std::array::from_fn(|at| 7 + 7 * at as u8);
+    for (format, stored) in [
+        (TokenFormat::builder("acme"), hex(&sha256)),
+        (TokenFormat::builder("acme").without_selector(), hex(&sha256)),
+        (TokenFormat::builder("acme").without_selector(), STANDARD.encode(sha256)),
+        (
+            TokenFormat::builder("acme"),
+            format!(
+                "$argon2id$v=19$m=8192,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA${}",
+                STANDARD.encode(sha256).trim_end_matches('=')
+            ),
+        ),
+    ] {
+        let imports = if stored.starts_with('$') {
+            ImportedDigests { argon2id: Some(Argon2Bounds::default()), ..imports }
+        } else {
+            imports
+        };
+        let families = Families::minting(format.accepts_imported(imports).build().unwrap());
+        let hidden = Hidden::of_server().and_bytes(&sha256);
+        let digest = Digest::imported(&stored, Over::Text).unwrap();
+        hidden.in_debug(&digest);
+        let owner = Owner::new("user-42").unwrap();
+        let public = if families.mint_family().needs().selector.is_some() { "acme_dXt8q2RbLm3k" } else { "acme_" };
+        let import = Import::new(owner, public, digest, Timestamp::MIN, Expiry::Never);
+        hidden.in_debug(&import);
+        let record = import.into_record(&families).unwrap();
+        hidden.in_debug(&record);
+        hidden.in_display(&record.slots().current.selector);
+        hidden.in_display(&record.id());
+        hidden.in_debug(&record.to_row());
+    }
+    let hidden = Hidden::of_server().and_bytes(&sha256);
+    for stored in [format!("{}x", hex(&sha256)), format!("${}", STANDARD.encode(sha256)), "x".repeat(300)] {
+        hidden.in_error(&Digest::imported(&stored, Over::Secret).unwrap_err());
     }
 }
 

@@ -11,9 +11,10 @@ use std::{
 };
 
 use counterfoil::{
-    Alphabet, Argon2Cost, CheckError, Checksum, Circumstances, Denial, Digest, Environment, Families, Grant, Keyring,
-    Lifetime, Owner, Record, Row, Timestamp, TokenFormat, TokenId, check,
+    Alphabet, Argon2Bounds, Argon2Cost, CheckError, Checksum, Circumstances, Denial, Digest, Environment, Expiry,
+    Families, Grant, Import, Keyring, Lifetime, Owner, Record, Row, Timestamp, TokenFormat, TokenId, check,
     check::selectors,
+    digest::{ImportedDigests, Over},
     entropy::{Entropy, NoEntropy},
     record::{MarkRow, SlotRow},
     token::{Malformed, ParseError},
@@ -37,8 +38,13 @@ fn refused_tokens_are_refused_for_the_stated_reason() {
 }
 
 #[test]
+fn digests_of_other_software_are_read_and_verified_or_refused_as_stated() {
+    judge("imported", 75, imported);
+}
+
+#[test]
 fn rows_are_read_or_refused_as_stated() {
-    judge("rows", 170, row);
+    judge("rows", 215, row);
 }
 
 fn accepted(vector: &Vector) -> Result<(), String> {
@@ -116,6 +122,49 @@ fn refused(vector: &Vector) -> Result<(), String> {
     Ok(())
 }
 
+fn imported(vector: &Vector) -> Result<(), String> {
+    let over = match vector.need("over") {
+        "secret" => Over::Secret,
+        "text" => Over::Text,
+        other => panic!("unknown {other}"),
+    };
+    let digest = Digest::imported(vector.need("stored"), over);
+    if let Some(reason) = vector.get("refused") {
+        let Err(error) = digest else { return Err("the digest is read".into()) };
+        return same("reason", error.to_string().as_str(), reason);
+    }
+    let digest = digest.map_err(|error| error.to_string())?;
+    same("digest", digest.to_text().as_str(), vector.need("digest"))?;
+
+    let (format, keyring, owner) = (vector.format(), vector.keyring(), vector.grant().owner);
+    let import = Import::new(owner, vector.need("public"), digest, now(), Expiry::Never).id(vector.id());
+    let record = import.into_record(&Families::minting(format.clone())).map_err(|error| error.to_string())?;
+    let selector = vector.get("selector").unwrap_or_else(|| vector.need("printed"));
+    let slot = SlotRow { selector: selector.into(), digest: vector.need("digest").into(), key: String::new() };
+    let row = record.to_row();
+    same("slot", &row.current, &slot)?;
+    let record = Arc::new(Record::from_row(row.clone()).map_err(|corrupt| corrupt.to_string())?);
+    same("row written back", record.to_row(), row)?;
+
+    let presented = format.parse(vector.need("token")).map_err(|error| error.to_string())?;
+    same("public", presented.public(), vector.need("public"))?;
+    same("environment", record.environment().map(Environment::as_str), vector.get("environment"))?;
+    same("routing", record.routing(), vector.get("routing"))?;
+    let candidates = selectors(&presented, &keyring).map_err(|error| error.to_string())?;
+    let found = candidates.as_slice().iter().any(|candidate| candidate.as_str() == selector);
+    same("selector among the candidates", found, true)?;
+    let checked = match check(presented, Some(&record), &keyring) {
+        Err(CheckError::Unsupported) if cfg!(not(feature = "argon2")) && slot.digest.contains("$argon2id$") => {
+            return Ok(());
+        }
+        checked => checked.map_err(|error| error.to_string())?,
+    };
+    let environments = vector.environment();
+    let mut at = Circumstances::at(now());
+    at.environments = environments.as_slice();
+    verify(checked, Some(record), &at).map(drop).map_err(|denial| format!("denied: {denial}"))
+}
+
 fn row(vector: &Vector) -> Result<(), String> {
     let row = vector.row();
     if let Some(column) = vector.get("corrupt") {
@@ -140,6 +189,12 @@ fn row(vector: &Vector) -> Result<(), String> {
     if let Some(key) = vector.get("unverifiable") {
         let Err(CheckError::Unverifiable(unknown)) = checked else { return Err(format!("found {checked:?}")) };
         return same("key", unknown.id.as_str(), key);
+    }
+    if vector.get("unaccepted").is_some() {
+        return same("kind", checked.err(), Some(CheckError::NotAccepted));
+    }
+    if cfg!(not(feature = "argon2")) && row.current.digest.contains("$argon2id$") {
+        return same("kind", checked.err(), Some(CheckError::Unsupported));
     }
     let verdict =
         verify(checked.map_err(|error| error.to_string())?, Some(Arc::new(record)), &Circumstances::at(now()));
@@ -235,6 +290,9 @@ impl Vector {
             Some("crc32-of-text") => format = format.checksum(Checksum::Crc32OfText),
             Some("keyed") => format = format.checksum(Checksum::Keyed),
             Some(other) => panic!("unknown checksum {other}"),
+        }
+        if let Some(imports) = words("format.imports") {
+            format = format.accepts_imported(imports_of(&imports));
         }
         if let Some(hint) = self.get("format.hint") {
             format = format.hint(hint.parse().unwrap());
@@ -337,6 +395,14 @@ impl Vector {
             ..self.bare_row()
         }
     }
+}
+
+/// Reads `sha256`, `argon2id`, or both; behind the latter the least and the greatest cost, if they are not the usual ones.
+fn imports_of(words: &[&str]) -> ImportedDigests {
+    let numbers: Vec<u32> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    let cost = |at: usize| Argon2Cost::new(numbers[at], numbers[at + 1], numbers[at + 2]).unwrap();
+    let bounds = if numbers.is_empty() { Argon2Bounds::default() } else { Argon2Bounds::new(cost(0), cost(3)) };
+    ImportedDigests { sha256: words.contains(&"sha256"), argon2id: words.contains(&"argon2id").then_some(bounds) }
 }
 
 /// Reads the escapes of a value: `\xNN`, `\u{N}`, `<N*c>`.

@@ -1,11 +1,12 @@
 //! What a record may be found by, and what is not looked for at all.
 
 use crate::{
-    digest::{Keyring, keyed},
+    digest::{Keyring, imported, keyed},
     token::{Malformed, ParseError, Presented, Selector, Tag},
 };
 
-/// What the record of `presented` may be found by: one selector if the text prints one, else one for each server key.
+/// What the record of `presented` may be found by: one selector if the text prints one, else one for each server key,
+/// and behind them those of an imported SHA-256, if the format accepts such.
 ///
 /// A keyed checksum is held against the keyring here, so that a made-up token dies before any lookup.
 ///
@@ -32,13 +33,16 @@ fn is_of_a_key(tag: Tag, text: &str, keyring: &Keyring) -> bool {
 /// The selectors that a presented token's record may be found by; nothing is allocated for them.
 #[derive(Debug, Clone, Copy)]
 pub struct Selectors {
-    items: [Selector; Keyring::MAX_KEYS],
+    items: [Selector; Self::MAX],
     len: usize,
 }
 
 impl Selectors {
+    /// One for each key, and one for each part of the text that an imported digest may be over.
+    const MAX: usize = Keyring::MAX_KEYS + 2;
+
     pub(super) fn of(presented: &Presented<'_>, keyring: &Keyring) -> Self {
-        let mut items = [Selector::NONE; Keyring::MAX_KEYS];
+        let mut items = [Selector::NONE; Self::MAX];
         if let Some(printed) = presented.selector() {
             items[0] = printed;
             return Self { items, len: 1 };
@@ -47,6 +51,12 @@ impl Selectors {
         for (item, key) in items.iter_mut().zip(keyring.keys()) {
             *item = Selector::derived(key.sub.selector(presented.text));
             len += 1;
+        }
+        if let Some(imports) = presented.imports.filter(|imports| imports.accepted.sha256) {
+            for (item, hash) in items[len..].iter_mut().zip(imported::selectors(presented.text, imports.secret)) {
+                *item = Selector::imported(hash);
+                len += 1;
+            }
         }
         Self { items, len }
     }

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::{InvalidDigest, KeyId};
+use super::{InvalidDigest, KeyId, imported::Foreign};
 
 /// What one Argon2id hash costs (RFC 9106, section 3.1).
 ///
@@ -91,7 +91,7 @@ impl Argon2Bounds {
         if within(Argon2Cost::memory_kib) && within(Argon2Cost::passes) && within(Argon2Cost::lanes) {
             return Ok(());
         }
-        Err(InvalidCost { found: cost, expected: "each within the keyring's bounds" })
+        Err(InvalidCost { found: cost, expected: "each within the bounds" })
     }
 }
 
@@ -104,7 +104,7 @@ impl Default for Argon2Bounds {
     }
 }
 
-/// A cost that Argon2id does not know, or that the keyring's bounds do not admit.
+/// A cost that Argon2id does not know, or that the bounds do not admit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("argon2id cost: found m={} KiB, t={}, p={}, expected {expected}", .found.memory_kib, .found.passes, .found.lanes)]
 pub struct InvalidCost {
@@ -124,29 +124,18 @@ pub(crate) struct Phc {
 impl Phc {
     /// Reads the one form that [`to_text`](Self::to_text) writes: each parameter once, in order, in plain decimals.
     pub(crate) fn from_text(text: &str) -> Result<Self, InvalidDigest> {
-        let rest = text.strip_prefix("$argon2id$v=19$").ok_or(InvalidDigest::Algorithm)?;
-        let mut sections = rest.split('$');
-        let (Some(parameters), Some(salt), Some(hash), None) =
-            (sections.next(), sections.next(), sections.next(), sections.next())
-        else {
-            return Err(InvalidDigest::Field("sections"));
-        };
+        let [parameters, salt, hash] = sections_of(text)?;
         let mut parameters = parameters.split(',');
-        let mut parameter = |name: &'static str| {
-            let text =
-                parameters.next().and_then(|text| text.strip_prefix(name)).and_then(|text| text.strip_prefix('='));
-            text.ok_or(InvalidDigest::Field(name))
-        };
-        let (memory, passes, lanes) = (parameter("m")?, parameter("t")?, parameter("p")?);
-        let key = STANDARD_NO_PAD.decode(parameter("keyid")?).map_err(|_| InvalidDigest::Field("keyid"))?;
+        let cost = cost_of(&mut parameters)?;
+        let key = parameter(&mut parameters, "keyid")?;
+        let key = STANDARD_NO_PAD.decode(key).map_err(|_| InvalidDigest::Field("keyid"))?;
         let key = std::str::from_utf8(&key).ok().and_then(|key| key.parse().ok());
         if parameters.next().is_some() {
             return Err(InvalidDigest::Field("parameters"));
         }
         Ok(Self {
             key: key.ok_or(InvalidDigest::Field("keyid"))?,
-            cost: Argon2Cost::new(decimal(memory, "m")?, decimal(passes, "t")?, decimal(lanes, "p")?)
-                .map_err(|_| InvalidDigest::Field("cost"))?,
+            cost,
             salt: bytes(salt, "salt")?,
             hash: bytes(hash, "hash")?,
         })
@@ -163,6 +152,27 @@ impl Phc {
     }
 }
 
+/// Parameters, salt and hash of a PHC string: of Argon2id in its version 19, and of no other.
+pub(super) fn sections_of(text: &str) -> Result<[&str; 3], InvalidDigest> {
+    let rest = text.strip_prefix("$argon2id$v=19$").ok_or(InvalidDigest::Algorithm)?;
+    let mut sections = rest.split('$');
+    match (sections.next(), sections.next(), sections.next(), sections.next()) {
+        (Some(parameters), Some(salt), Some(hash), None) => Ok([parameters, salt, hash]),
+        _ => Err(InvalidDigest::Field("sections")),
+    }
+}
+
+/// The three parameters that every Argon2id has, in their order.
+pub(super) fn cost_of<'t>(parameters: &mut impl Iterator<Item = &'t str>) -> Result<Argon2Cost, InvalidDigest> {
+    let mut figure = |name| decimal(parameter(parameters, name)?, name);
+    Argon2Cost::new(figure("m")?, figure("t")?, figure("p")?).map_err(|_| InvalidDigest::Field("cost"))
+}
+
+fn parameter<'t>(parameters: &mut impl Iterator<Item = &'t str>, name: &'static str) -> Result<&'t str, InvalidDigest> {
+    let text = parameters.next().and_then(|text| text.strip_prefix(name)).and_then(|text| text.strip_prefix('='));
+    text.ok_or(InvalidDigest::Field(name))
+}
+
 fn decimal(text: &str, name: &'static str) -> Result<u32, InvalidDigest> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     let value = if plain { text.parse().ok() } else { None };
@@ -175,11 +185,14 @@ fn bytes<const N: usize>(text: &str, name: &'static str) -> Result<[u8; N], Inva
 }
 
 /// One hash to be made: everything a thread needs, and nothing borrowed.
+///
+/// With `foreign` it is made of that, and folded into 32 bytes; `input` then only says which hash it is.
 #[cfg_attr(not(feature = "argon2"), expect(dead_code, reason = "read only where there is Argon2"))]
 pub(crate) struct Job {
     pub(crate) input: Zeroizing<[u8; 32]>,
     pub(crate) salt: [u8; 16],
     pub(crate) cost: Argon2Cost,
+    pub(crate) foreign: Option<Box<Foreign>>,
 }
 
 /// Why a hash was not made.
@@ -208,31 +221,44 @@ impl Memory {
     /// Makes a hash. The cost must have been held against the bounds before.
     #[cfg(feature = "argon2")]
     pub(crate) fn make(&mut self, job: &Job) -> Result<Zeroizing<[u8; 32]>, NotMade> {
+        let Job { input, salt, cost, foreign } = job;
+        if let Some(foreign) = foreign {
+            let mut hash = Zeroizing::new([0; Foreign::MAX_LENGTH]);
+            let hash = &mut hash[..foreign.length];
+            self.fill(*cost, &foreign.password, &foreign.salt, hash)?;
+            return Ok(super::imported::folded(hash));
+        }
+        let mut hash = Zeroizing::new([0; 32]);
+        self.fill(*cost, &**input, salt, &mut *hash)?;
+        Ok(hash)
+    }
+
+    #[cfg(feature = "argon2")]
+    fn fill(&mut self, cost: Argon2Cost, password: &[u8], salt: &[u8], hash: &mut [u8]) -> Result<(), NotMade> {
         use ::argon2::{Algorithm, Argon2, Block, Params, Version};
 
-        let Job { input, salt, cost: Argon2Cost { memory_kib, passes, lanes } } = job;
-        let params = Params::new(*memory_kib, *passes, *lanes, Some(32)).map_err(|_| NotMade::Overloaded)?;
+        let Argon2Cost { memory_kib, passes, lanes } = cost;
+        let params = Params::new(memory_kib, passes, lanes, Some(hash.len())).map_err(|_| NotMade::Overloaded)?;
         let count = params.block_count();
         self.blocks.try_reserve_exact(count.saturating_sub(self.blocks.len())).map_err(|_| NotMade::Overloaded)?;
         if self.blocks.len() < count {
             self.blocks.resize(count, Block::new());
         }
         let memory = &mut self.blocks[..count];
-        let mut hash = Zeroizing::new([0; 32]);
         let made = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
-            &**input,
+            password,
             salt,
-            &mut *hash,
+            hash,
             &mut *memory,
         );
         // The blocks are full of what the input can be tested against.
         memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
-        made.map(|()| hash).map_err(|_| NotMade::Overloaded)
+        made.map_err(|_| NotMade::Overloaded)
     }
 
     /// Makes no hash: this build has no Argon2.
     #[cfg(not(feature = "argon2"))]
-    pub(crate) fn make(&mut self, Job { input: _, salt: _, cost: _ }: &Job) -> Result<Zeroizing<[u8; 32]>, NotMade> {
+    pub(crate) fn make(&mut self, _: &Job) -> Result<Zeroizing<[u8; 32]>, NotMade> {
         Err(NotMade::Unsupported)
     }
 }

@@ -1,7 +1,7 @@
 //! What formats can be built.
 
 use super::{Checksum, Environment, TokenFormat};
-use crate::alphabet::Alphabet;
+use crate::{alphabet::Alphabet, digest::ImportedDigests};
 
 /// Collects a [`TokenFormat`]; what is weak or ambiguous is refused at [`build`](Self::build).
 #[derive(Debug, Clone)]
@@ -60,11 +60,19 @@ impl FormatBuilder {
         self
     }
 
+    /// Accepts these digests of other software until their first use, for tokens that are
+    /// [imported](crate::Registry::import).
+    pub fn accepts_imported(mut self, digests: ImportedDigests) -> Self {
+        self.format.imports = (!digests.is_none()).then_some(digests);
+        self
+    }
+
     /// The format.
     ///
     /// # Errors
     ///
-    /// [`InvalidFormat`] for a weak secret, a text outside its grammar, and a width outside its range.
+    /// [`InvalidFormat`] for a weak secret, a text outside its grammar, a width outside its range, and digests to be
+    /// imported that could never verify.
     pub fn build(self) -> Result<TokenFormat, InvalidFormat> {
         let Self { mut format, environments } = self;
         let prefix = format.prefix().as_bytes();
@@ -96,6 +104,14 @@ impl FormatBuilder {
         }
         if format.hint > 0 && format.selector.is_some() {
             return Err(InvalidFormat::Hint);
+        }
+        if let Some(imports) = &format.imports {
+            if imports.argon2id.is_some() && format.selector.is_none() {
+                return Err(InvalidFormat::ImportsNotFound);
+            }
+            if format.checksum == Checksum::Keyed {
+                return Err(InvalidFormat::ImportsUnchecked);
+            }
         }
         let (alphabet, width) = format.secret;
         if width > 256 {
@@ -136,6 +152,12 @@ pub enum InvalidFormat {
     /// A hint where the selector can be shown.
     #[error("display hint in a format with a selector, which serves the same end")]
     Hint,
+    /// Imported Argon2id digests in a format without a selector: each has a salt of its own, so nothing finds its row.
+    #[error("imported argon2id digests in a format without a selector: nothing could find their rows")]
+    ImportsNotFound,
+    /// Imported digests in a format with a keyed checksum, which no token of other software has.
+    #[error("imported digests in a format with a keyed checksum: no token of other software has one")]
+    ImportsUnchecked,
     /// The secret can be guessed.
     #[error("secret of {bits} bits beyond the hint, expected at least {}", TokenFormat::MIN_SECRET_BITS)]
     WeakSecret {

@@ -73,6 +73,14 @@ pub trait Family: fmt::Debug + Send + Sync + 'static {
     fn environments(&self) -> &[Environment] {
         &[]
     }
+
+    /// Any text that [`parse`](Self::parse) reads and whose public part begins with `public`: what a token to be
+    /// [imported](crate::import) is held against, since its own text is not known. None if there is none, and for a
+    /// family that accepts no imports.
+    fn complete(&self, public: &str) -> Option<String> {
+        let _ = public;
+        None
+    }
 }
 
 /// One way in which a family's texts begin, and how long such texts are in bytes.
@@ -158,6 +166,12 @@ impl Families {
     /// The environments that any of the families names.
     pub fn environments(&self) -> impl Iterator<Item = &Environment> {
         self.families.iter().flat_map(|family| family.environments())
+    }
+
+    /// A text that is read as a token with this public part.
+    pub(crate) fn complete(&self, public: &str) -> Option<String> {
+        let completed = self.families.iter().filter_map(|family| family.complete(public));
+        completed.into_iter().find(|text| self.parse(text).is_ok_and(|read| read.public().starts_with(public)))
     }
 
     /// Reads `text` by the family that knows it.

@@ -1,7 +1,7 @@
 //! The grammar of one family of tokens.
 
 use super::{Draft, Environment, Family, FormatBuilder, Head, InvalidDraft, Needs, ParseError, Presented, TokenText};
-use crate::alphabet::Alphabet;
+use crate::{alphabet::Alphabet, digest::ImportedDigests};
 
 /// The grammar of one family of tokens: plain data without keys, so that clients and scanners can use it too.
 ///
@@ -46,6 +46,7 @@ pub struct TokenFormat {
     pub(super) secret: (Alphabet, usize),
     pub(super) checksum: Checksum,
     pub(super) hint: usize,
+    pub(super) imports: Option<ImportedDigests>,
 }
 
 /// The checksum at the end of a token: 32 bits, as 6 base62 or 8 hex characters.
@@ -83,6 +84,7 @@ impl TokenFormat {
             secret: (Alphabet::Base62, 32),
             checksum: Checksum::Crc32OfText,
             hint: 0,
+            imports: None,
         })
     }
 
@@ -233,5 +235,21 @@ impl Family for TokenFormat {
 
     fn environments(&self) -> &[Environment] {
         &self.environments
+    }
+
+    fn complete(&self, public: &str) -> Option<String> {
+        // A hint holds no `_`, and what stands before it ends with one.
+        let shown = if self.selector.is_some() { 0 } else { public.len() - (public.rfind('_')? + 1) };
+        if shown > self.hint {
+            return None;
+        }
+        let separator = if self.selector.is_some() { "_" } else { "" };
+        let mut text = format!("{public}{separator}{}", "0".repeat(self.secret.1 - shown));
+        let covered = if self.checksum == Checksum::Crc32OfSecret { text.len() - self.secret.1 } else { 0 };
+        if self.checksum != Checksum::None {
+            let check = crc32fast::hash(&text.as_bytes()[covered..]);
+            self.secret.0.encode_check(check, &mut text);
+        }
+        Some(text)
     }
 }

@@ -1,6 +1,6 @@
 //! What text is accepted as a token of a [`TokenFormat`].
 
-use super::{Checksum, Presented, Printed, Tag, TokenFormat};
+use super::{Checksum, Imports, Presented, Printed, Tag, TokenFormat};
 
 impl TokenFormat {
     /// Reads `text` by position: the prefix from the left, everything else from the right, where all widths are fixed.
@@ -44,7 +44,8 @@ impl TokenFormat {
         let secret_at = covered.len() - secret.len();
         let public_len = if self.selector.is_some() { secret_at - 1 } else { secret_at + self.hint };
         let printed = self.selector.map(|(_, width)| Printed::Segment(&printed[..width]));
-        Ok(Presented { text, public_len, printed, environment, routing, tag })
+        let of_secret = |accepted| Imports { accepted, secret: text.get(secret_at..covered.len()) };
+        Ok(Presented { text, public_len, printed, environment, routing, tag, imports: self.imports.map(of_secret) })
     }
 
     /// Reads what stands between the prefix and the fixed widths: `environment_` and `routing_`, each if the format has

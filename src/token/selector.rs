@@ -9,7 +9,8 @@ use super::Printed;
 /// What finds the record of a presented token: an indexed, unique text of at most [`Selector::MAX_LEN`] bytes.
 ///
 /// Where the format prints one, it is that segment; else it is `~` and a keyed hash of the token's text, so that the
-/// column tells nothing of the secret. Selectors are unique over the current, retiring and spent ones of all records.
+/// column tells nothing of the secret. A token that was imported with a SHA-256 and prints none is found by `~sha256-`
+/// and a hash of that, until its first use. Selectors are unique over the current, retiring and spent ones of all records.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(align(8))]
 pub struct Selector {
@@ -38,10 +39,20 @@ impl Selector {
     }
 
     pub(crate) fn derived(hash: [u8; 16]) -> Self {
-        let mut selector = Self { bytes: [0; Self::MAX_LEN], len: 23 };
-        selector.bytes[0] = b'~';
+        Self::marked(b"~", hash)
+    }
+
+    /// By its mark and its length it is no derived one, and no printed one either.
+    pub(crate) fn imported(hash: [u8; 16]) -> Self {
+        Self::marked(b"~sha256-", hash)
+    }
+
+    #[inline(always)]
+    fn marked<const MARK: usize>(mark: &[u8; MARK], hash: [u8; 16]) -> Self {
+        let mut selector = Self { bytes: [0; Self::MAX_LEN], len: (MARK + 22) as u8 };
+        selector.bytes[..MARK].copy_from_slice(mark);
         // INVARIANT: 16 bytes are 22 characters of unpadded base64, which is the room given.
-        let _ = URL_SAFE_NO_PAD.encode_slice(hash, &mut selector.bytes[1..23]);
+        let _ = URL_SAFE_NO_PAD.encode_slice(hash, &mut selector.bytes[MARK..MARK + 22]);
         selector
     }
 

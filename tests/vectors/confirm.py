@@ -11,6 +11,8 @@ A vector is a file of `key: value` lines. In a value, `\\xNN` and `\\u{N}` stand
 
     tokens/, digests/   token, public, selector (where none is printed), digest
     refused/            none; the text of `near` must be read, and the one of `token` must not
+    imported/           token, public, selector, digest; `stored`, which other software made, must be of the token,
+                        or be no digest that can be imported, where `refused` stands
     rows/               SLOT.selector, SLOT.digest, SLOT.key of every SLOT.token; a column named by `defect` must differ
 """
 
@@ -180,6 +182,35 @@ def digest(fields, keyring, key, token):
     return f"$argon2id$v=19$m={m},t={t},p={p},keyid={b64(key.encode())}${b64(salt)}${b64(value)}"
 
 
+# What other software has stored
+
+
+def decoded(text, alphabet):
+    """The bytes of base64 in this alphabet, unless it is written in another way than these bytes are."""
+    if not re.fullmatch(f"[0-9A-Za-z{re.escape(alphabet)}]*", text) or len(text) % 4 == 1:
+        return None
+    data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=alphabet)
+    return data if base64.b64encode(data, altchars=alphabet.encode()).decode().rstrip("=") == text else None
+
+
+def foreign(text):
+    """The algorithm's parameters and value, or None if it is nothing that can be imported."""
+    number = "(0|[1-9][0-9]*)"
+    phc = re.fullmatch(rf"\$argon2id\$v=19\$m={number},t={number},p={number}\$([^$]*)\$([^$]*)", text)
+    if phc:
+        m, t, p = map(int, phc.groups()[:3])
+        salt, value = decoded(phc[4], "+/"), decoded(phc[5], "+/")
+        fits = salt and value and 8 <= len(salt) <= 64 and 16 <= len(value) <= 64
+        return ((m, t, p, salt), value) if fits and t and 0 < p < 1 << 24 and 8 * p <= m < 1 << 32 else None
+    if re.fullmatch("[0-9a-f]{64}|[0-9A-F]{64}", text):
+        return (), bytes.fromhex(text)
+    if len(text) in (43, 44):
+        plain = text.removesuffix("=") if len(text) == 44 else text
+        value = decoded(plain, "+/") or decoded(plain, "-_")
+        return ((), value) if value and len(plain) == 43 else None
+    return None
+
+
 # The kinds of vectors: each gives what must stand in the file, and complaints
 
 
@@ -201,6 +232,30 @@ def refused(fields):
     if form.reads(fields["token"], keyring):
         complaints.append("the token is not refused")
     return {}, complaints
+
+
+def imported(fields):
+    read = foreign(fields["stored"])
+    if "refused" in fields:
+        return {}, ["the digest is not refused"] if read else []
+    parameters, value = read
+    form = Format(fields)
+    token, shown = form.write(fields, None, None)
+    hashed = {"text": token, "secret": fields["secret"]}[fields["over"]].encode()
+    right, head = {"token": token, "public": shown}, f"$imported$over={fields['over']}"
+    if parameters:
+        if hash_secret_raw is None:
+            raise NoArgon2
+        m, t, p, salt = parameters
+        found = hash_secret_raw(hashed, salt, t, m, p, len(value), Type.ID, version=19)
+        right["digest"] = head + fields["stored"]
+    else:
+        found = hashlib.sha256(hashed).digest()
+        right["digest"] = f"{head}$sha256${b64(value, url_safe=True)}"
+    if not form.selector:
+        right["selector"] = "~sha256-" + b64(hashlib.sha256(b"counterfoil/1/imported-selector" + value).digest()[:16], url_safe=True)
+    complaints = [] if form.reads(token, None) else ["the token is not read back"]
+    return right, complaints + ([] if found == value else ["the digest is of another token"])
 
 
 def row(fields):
@@ -228,7 +283,7 @@ def row(fields):
     return right, complaints
 
 
-KINDS = {"tokens": minted, "digests": minted, "refused": refused, "rows": row}
+KINDS = {"tokens": minted, "digests": minted, "refused": refused, "imported": imported, "rows": row}
 
 
 def main():

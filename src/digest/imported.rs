@@ -1,0 +1,292 @@
+//! Digests as other software stored them: read, and held against a token until its first use; never made here.
+
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
+};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::{
+    InvalidDigest,
+    argon2::{Argon2Bounds, Argon2Cost, InvalidCost, Job, cost_of, sections_of},
+};
+
+/// Which digests of other software a token format accepts, until their first use replaces them: none by default.
+///
+/// Such a digest is bound to no row and to no key of the server's. While a format accepts them, whoever can write to
+/// the database can make its tokens; and whoever has read a digest there can try out secrets, of which a token has too
+/// many. Accept no more than what is to be imported, and nothing once the old tokens are used or ended.
+///
+/// ```
+/// use counterfoil::{Argon2Bounds, TokenFormat, digest::ImportedDigests};
+///
+/// let sha256 = ImportedDigests { sha256: true, ..ImportedDigests::default() };
+/// let slow = ImportedDigests { argon2id: Some(Argon2Bounds::default()), ..ImportedDigests::default() };
+/// assert!(TokenFormat::builder("acme").accepts_imported(slow).build().is_ok());
+///
+/// // Without a selector only the hash itself can find a row, and a salted one cannot.
+/// assert!(TokenFormat::builder("acme").without_selector().accepts_imported(sha256).build().is_ok());
+/// assert!(TokenFormat::builder("acme").without_selector().accepts_imported(slow).build().is_err());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ImportedDigests {
+    /// SHA-256.
+    pub sha256: bool,
+    /// Argon2id at costs within these bounds, which are apart from the keyring's own.
+    pub argon2id: Option<Argon2Bounds>,
+}
+
+impl ImportedDigests {
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What of a token the other software has hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Over {
+    /// The secret segment alone, the checksum not counted.
+    Secret,
+    /// The whole text.
+    Text,
+}
+
+impl Over {
+    /// The part of a token that was hashed, if it is known.
+    pub(crate) fn of<'t>(self, text: &'t str, secret: Option<&'t str>) -> Option<&'t str> {
+        match self {
+            Self::Secret => secret,
+            Self::Text => Some(text),
+        }
+    }
+
+    const fn head(self) -> &'static str {
+        match self {
+            Self::Secret => "$imported$over=secret",
+            Self::Text => "$imported$over=text",
+        }
+    }
+}
+
+/// A digest that other software made.
+#[derive(Clone)]
+pub(crate) struct Imported {
+    pub(crate) over: Over,
+    value: Value,
+}
+
+#[derive(Clone)]
+enum Value {
+    Sha256([u8; 32]),
+    Argon2id { cost: Argon2Cost, salt: Box<[u8]>, hash: Box<[u8]> },
+}
+
+/// The lengths of a salt and of a hash, in bytes. Below 8 no Argon2 takes a salt, and a hash below 16 can be hit by
+/// chance; 64 is more than any software writes by itself, and keeps the text within that of a digest.
+const SALT_LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
+const HASH_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
+
+const SHA256_HEAD: &str = "$sha256$";
+
+impl Imported {
+    /// Reads what the other software wrote.
+    pub(crate) fn from_foreign(text: &str, over: Over) -> Result<Self, InvalidDigest> {
+        if text.starts_with("$argon2") {
+            return Ok(Self { over, value: Value::of_phc(text)? });
+        }
+        let hash = match text.len() {
+            64 => of_hex(text),
+            43 | 44 => of_base64(text),
+            _ => None,
+        };
+        Ok(Self { over, value: Value::Sha256(hash.ok_or(InvalidDigest::Foreign)?) })
+    }
+
+    /// Reads the one form that [`to_text`](Self::to_text) writes.
+    pub(crate) fn from_text(text: &str) -> Result<Self, InvalidDigest> {
+        let of = |over: Over| text.strip_prefix(over.head()).map(|rest| (over, rest));
+        let (over, rest) = of(Over::Secret).or_else(|| of(Over::Text)).ok_or(InvalidDigest::Field("over"))?;
+        let value = match rest.strip_prefix(SHA256_HEAD) {
+            Some(value) => {
+                let bytes = URL_SAFE_NO_PAD.decode(value).ok();
+                let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+                Value::Sha256(bytes.ok_or(InvalidDigest::Field("value"))?)
+            }
+            None => Value::of_phc(rest)?,
+        };
+        Ok(Self { over, value })
+    }
+
+    /// What it is over, then the algorithm's own text.
+    pub(crate) fn to_text(&self) -> String {
+        let head = self.over.head();
+        match &self.value {
+            Value::Sha256(hash) => format!("{head}{SHA256_HEAD}{}", URL_SAFE_NO_PAD.encode(hash)),
+            Value::Argon2id { cost, salt, hash } => format!(
+                "{head}$argon2id$v=19$m={},t={},p={}${}${}",
+                cost.memory_kib(),
+                cost.passes(),
+                cost.lanes(),
+                STANDARD_NO_PAD.encode(salt),
+                STANDARD_NO_PAD.encode(hash)
+            ),
+        }
+    }
+
+    pub(crate) fn algorithm(&self) -> &'static str {
+        match &self.value {
+            Value::Sha256(_) => "imported sha256",
+            Value::Argon2id { .. } => "imported argon2id",
+        }
+    }
+
+    /// Whether a format that accepts these accepts this one: asked when it comes in, and again at each check.
+    pub(crate) fn admit(&self, accepted: &ImportedDigests) -> Result<(), NotAdmitted> {
+        match &self.value {
+            Value::Sha256(_) if accepted.sha256 => Ok(()),
+            Value::Sha256(_) => Err(NotAdmitted::Algorithm),
+            Value::Argon2id { cost, .. } => {
+                let bounds = accepted.argon2id.ok_or(NotAdmitted::Algorithm)?;
+                bounds.check(*cost).map_err(NotAdmitted::Cost)
+            }
+        }
+    }
+
+    /// What finds a row of this digest where the token prints nothing that does: a salted hash finds none.
+    pub(crate) fn selector(&self) -> Option<[u8; 16]> {
+        match &self.value {
+            Value::Sha256(hash) => Some(selector_of(hash)),
+            Value::Argon2id { .. } => None,
+        }
+    }
+
+    /// Bits for an id of a row that has none: the same whenever the same row is imported, so that it comes in once,
+    /// whatever has become of its selector and digest in between.
+    pub(crate) fn id_bits(&self) -> [u8; 10] {
+        let mut bits = [0; 10];
+        bits.copy_from_slice(&sha256(&[b"counterfoil/1/imported-id", self.to_text().as_bytes()])[..10]);
+        bits
+    }
+
+    /// What [`hash`](Self::hash) comes to for the right input.
+    pub(crate) fn expected(&self) -> [u8; 32] {
+        match &self.value {
+            Value::Sha256(hash) => *hash,
+            Value::Argon2id { hash, .. } => *folded(hash),
+        }
+    }
+
+    /// Hashes `input` as the other software did. The cost must have been [admitted](Self::admit) before.
+    pub(crate) fn hash(&self, input: &str) -> Hashing {
+        let input = input.as_bytes();
+        match &self.value {
+            Value::Sha256(_) => Hashing::Done(sha256(&[input])),
+            Value::Argon2id { cost, salt, hash } => {
+                let foreign = Foreign { password: input.to_vec().into(), salt: salt.clone(), length: hash.len() };
+                let foreign = Some(Box::new(foreign));
+                Hashing::Slow(Job { input: sha256(&[input]), salt: [0; 16], cost: *cost, foreign })
+            }
+        }
+    }
+}
+
+impl Value {
+    /// Reads a PHC string without a key id: each parameter once, in order. Costs are held against bounds later.
+    fn of_phc(text: &str) -> Result<Self, InvalidDigest> {
+        let [parameters, salt, hash] = sections_of(text)?;
+        let mut parameters = parameters.split(',');
+        let cost = cost_of(&mut parameters)?;
+        if parameters.next().is_some() {
+            return Err(InvalidDigest::Field("parameters"));
+        }
+        let bytes = |text: &str, lengths: std::ops::RangeInclusive<usize>| {
+            let bytes = STANDARD_NO_PAD.decode(text).ok()?;
+            lengths.contains(&bytes.len()).then(|| bytes.into_boxed_slice())
+        };
+        Ok(Self::Argon2id {
+            cost,
+            salt: bytes(salt, SALT_LENGTHS).ok_or(InvalidDigest::Field("salt"))?,
+            hash: bytes(hash, HASH_LENGTHS).ok_or(InvalidDigest::Field("hash"))?,
+        })
+    }
+}
+
+/// A hash that is made, or is left to be made.
+pub(crate) enum Hashing {
+    Done(Zeroizing<[u8; 32]>),
+    Slow(Job),
+}
+
+/// What other software gave to Argon2id, and how much it took: of other lengths than ours.
+#[cfg_attr(not(feature = "argon2"), expect(dead_code, reason = "read only where there is Argon2"))]
+pub(crate) struct Foreign {
+    pub(crate) password: Zeroizing<Vec<u8>>,
+    pub(crate) salt: Box<[u8]>,
+    pub(crate) length: usize,
+}
+
+impl Foreign {
+    #[cfg(feature = "argon2")]
+    pub(crate) const MAX_LENGTH: usize = *HASH_LENGTHS.end();
+}
+
+/// A digest that a format does not accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAdmitted {
+    Algorithm,
+    Cost(InvalidCost),
+}
+
+/// What the rows of a presented token may be found by, in a format that accepts SHA-256 and prints no selector.
+pub(crate) fn selectors<'t>(text: &'t str, secret: Option<&'t str>) -> impl Iterator<Item = [u8; 16]> {
+    [Over::Text, Over::Secret]
+        .into_iter()
+        .filter_map(move |over| over.of(text, secret))
+        .map(|input| selector_of(&sha256(&[input.as_bytes()])))
+}
+
+/// A hash of any length as 32 bytes, equal where the whole hashes are, so that there is one comparison for all.
+pub(crate) fn folded(hash: &[u8]) -> Zeroizing<[u8; 32]> {
+    sha256(&[hash])
+}
+
+/// As many bits as a keyed selector has, of a hash of the hash: a selector may be shown, and a digest may not.
+fn selector_of(hash: &[u8; 32]) -> [u8; 16] {
+    let mut selector = [0; 16];
+    selector.copy_from_slice(&sha256(&[b"counterfoil/1/imported-selector", hash])[..16]);
+    selector
+}
+
+fn sha256(parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    let mut hash = Zeroizing::new([0; 32]);
+    hasher.finalize_into((&mut *hash).into());
+    hash
+}
+
+/// 64 digits in one case or the other. Both at once is what no software writes, so it is taken as damage.
+fn of_hex(text: &str) -> Option<[u8; 32]> {
+    if text.bytes().any(|byte| byte.is_ascii_lowercase()) && text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
+    let mut hash = [0; 32];
+    for (place, pair) in hash.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+        let digit = |at: usize| char::from(pair[at]).to_digit(16);
+        *place = u8::try_from(digit(0)? << 4 | digit(1)?).ok()?;
+    }
+    Some(hash)
+}
+
+/// Base64 in either alphabet, padded or not.
+fn of_base64(text: &str) -> Option<[u8; 32]> {
+    let is_url_safe = text.contains(['-', '_']);
+    let bytes = match (is_url_safe, text.ends_with('=')) {
+        (false, false) => STANDARD_NO_PAD.decode(text),
+        (false, true) => STANDARD.decode(text),
+        (true, false) => URL_SAFE_NO_PAD.decode(text),
+        (true, true) => URL_SAFE.decode(text),
+    };
+    bytes.ok()?.try_into().ok()
+}
