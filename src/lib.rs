@@ -21,6 +21,7 @@ pub mod expiry;
 pub mod restriction;
 mod server_key;
 pub mod subject;
+mod tally;
 pub mod token;
 
 // 2

@@ -1,22 +1,21 @@
 //! The service: parse, find, check, verify; mint, insert; change. No decision is made here.
 
 mod changing;
+mod hashing;
 mod issuing;
 mod verifying;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 pub use changing::{ChangeError, ReadError, Target};
 pub use issuing::{IssueError, Issued, RotationError};
 pub use verifying::VerifyError;
-use zeroize::Zeroizing;
 
 use crate::{
-    check::CheckError,
-    digest::{Keyring, argon2::Job, pool::Pool},
+    digest::Keyring,
     entropy::{Entropy, SystemEntropy},
     event::{Event, EventSink, NoSink},
     policy::{IssuePolicy, Policy, SharedPolicy},
@@ -63,8 +62,7 @@ struct Parts {
     issue_policy: IssuePolicy,
     policy: Option<SharedPolicy>,
     sink: Arc<dyn EventSink>,
-    /// Started with the first slow hash; most registries never make one.
-    pool: OnceLock<Pool>,
+    hashing: hashing::Hashing,
 }
 
 impl Registry {
@@ -81,7 +79,7 @@ impl Registry {
             issue_policy: IssuePolicy::default(),
             policy: None,
             sink: Arc::new(NoSink),
-            pool: OnceLock::new(),
+            hashing: hashing::Hashing::default(),
         })
     }
 
@@ -99,23 +97,7 @@ impl Registry {
     fn emit(&self, event: &Event) {
         let _ = catch_unwind(AssertUnwindSafe(|| self.0.sink.emit(event)));
     }
-
-    /// Makes a slow hash, off the calling thread.
-    async fn hash(&self, job: Job) -> Result<Zeroizing<[u8; 32]>, CheckError> {
-        let pool = match self.0.pool.get() {
-            Some(pool) => pool,
-            None => {
-                // Of several that come at once, one is kept; a thread that cannot be had is asked for again next time.
-                let pool = Pool::start(QUEUE_LENGTH).map_err(|_| CheckError::Overloaded)?;
-                self.0.pool.get_or_init(|| pool)
-            }
-        };
-        Ok(pool.make(job).await?)
-    }
 }
-
-/// How many slow hashes may wait: at some 50 ms each, whoever is behind these has waited three seconds.
-const QUEUE_LENGTH: usize = 64;
 
 /// Collects a [`Registry`].
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// Every module, by layer from the bottom up. A module uses modules of lower layers alone.
 const LAYERS: [&[&str]; 8] = [
     &["alphabet", "digest", "entropy", "scope", "text", "time", "timer"],
-    &["annotation", "denial", "expiry", "restriction", "server_key", "subject", "token"],
+    &["annotation", "denial", "expiry", "restriction", "server_key", "subject", "tally", "token"],
     &["record"],
     &["caller", "check", "circumstances", "grant", "seal"],
     &["mint", "store", "verify"],

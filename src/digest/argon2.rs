@@ -230,9 +230,55 @@ impl Memory {
         made.map(|()| hash).map_err(|_| NotMade::Overloaded)
     }
 
+    /// Gives back what is held beyond `kib`.
+    #[cfg(feature = "argon2")]
+    pub(crate) fn keep_at_most(&mut self, kib: u32) {
+        // A block is one KiB.
+        self.blocks.truncate(kib as usize);
+        self.blocks.shrink_to(kib as usize);
+    }
+
+    /// Wipes everything, after a hash that was not brought to its end.
+    #[cfg(feature = "argon2")]
+    pub(crate) fn wipe(&mut self) {
+        self.blocks.iter_mut().for_each(zeroize::Zeroize::zeroize);
+    }
+
     /// Makes no hash: this build has no Argon2.
     #[cfg(not(feature = "argon2"))]
     pub(crate) fn make(&mut self, Job { input: _, salt: _, cost: _ }: &Job) -> Result<Zeroizing<[u8; 32]>, NotMade> {
         Err(NotMade::Unsupported)
+    }
+
+    #[cfg(not(feature = "argon2"))]
+    pub(crate) fn keep_at_most(&mut self, _: u32) {}
+
+    #[cfg(not(feature = "argon2"))]
+    pub(crate) fn wipe(&mut self) {}
+}
+
+#[cfg(test)]
+#[cfg(feature = "argon2")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_grows_for_a_costly_hash_and_keeps_what_it_may() {
+        let job = |memory_kib| Job {
+            input: [7; 32].into(),
+            salt: [8; 16],
+            cost: Argon2Cost { memory_kib, passes: 1, lanes: 1 },
+        };
+        let mut memory = Memory::default();
+        // The memory that a hash asks for, what may be kept → the KiB held while it is made, and after.
+        for (asked, kept, during, after) in
+            [(16, 32, 16, 16), (64, 32, 64, 32), (8, 32, 32, 32), (64, 64, 64, 64), (8, 8, 64, 8)]
+        {
+            assert!(memory.make(&job(asked)).is_ok());
+            assert_eq!(memory.blocks.capacity(), during, "m={asked}");
+            assert!(memory.blocks.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)), "wiped");
+            memory.keep_at_most(kept);
+            assert_eq!(memory.blocks.capacity(), after, "m={asked}");
+        }
     }
 }
