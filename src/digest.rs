@@ -5,6 +5,7 @@
 pub(crate) mod argon2;
 pub(crate) mod keyed;
 mod keyring;
+pub(crate) mod memo;
 pub(crate) mod pool;
 
 use std::{fmt, str::FromStr};

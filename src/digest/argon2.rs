@@ -175,7 +175,6 @@ fn bytes<const N: usize>(text: &str, name: &'static str) -> Result<[u8; N], Inva
 }
 
 /// One hash to be made: everything a thread needs, and nothing borrowed.
-#[cfg_attr(not(feature = "argon2"), expect(dead_code, reason = "read only where there is Argon2"))]
 pub(crate) struct Job {
     pub(crate) input: Zeroizing<[u8; 32]>,
     pub(crate) salt: [u8; 16],

@@ -43,7 +43,7 @@ impl Registry {
         let record = parts.store.find(selectors.as_slice()).await?;
         let of = match begin(&presented, selectors.as_slice(), record.as_deref(), &parts.keyring) {
             Ok(Checking::Done(of)) => of,
-            Ok(Checking::Slow(job, unchecked)) => unchecked.finish(&*self.hash(job).await?),
+            Ok(Checking::Slow(job, unchecked)) => self.finish(job, unchecked).await?,
             Err(error) => return Err(self.unchecked(error, record.as_deref(), caller)),
         };
         let check = SecretCheck { environment: presented.environment(), of };
