@@ -264,7 +264,7 @@ async fn a_change_is_seen_by_the_next_verification() {
                     registry.unblock(id, by()).await.unwrap();
                 }
                 "suspend" => drop(registry.suspend(id, by()).await.unwrap()),
-                "revoke" => drop(registry.revoke(id, by()).await.unwrap()),
+                "revoke" => registry.revoke(id, by()).await.unwrap(),
                 "expire" => clock.set(at(90 * DAY)),
                 "rotate" => rotate(Rotation::at_once()).await,
                 "rotate and overlap" => rotate(Rotation::with_overlap(DAY)).await,

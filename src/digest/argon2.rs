@@ -258,6 +258,7 @@ impl Memory {
 
 #[cfg(test)]
 #[cfg(feature = "argon2")]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -104,6 +104,7 @@ impl<P> fmt::Debug for Memo<P> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -252,6 +252,7 @@ impl Future for Making {
 
 #[cfg(test)]
 #[cfg(feature = "argon2")]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::{
         sync::{

@@ -131,8 +131,8 @@ impl super::RegistryBuilder {
     }
 
     /// Lets so many slow hashes wait for a thread: 64 by default. What comes then is refused at once as
-    /// [`CheckError::Overloaded`](crate::CheckError::Overloaded), and [`EventKind::Overloaded`] tells how many, at most
-    /// once a second. A request that is given up leaves its place.
+    /// [`CheckError::Overloaded`], and [`EventKind::Overloaded`] tells how many, at most once a second. A request that
+    /// is given up leaves its place.
     pub fn slow_hash_queue(mut self, waiting: usize) -> Self {
         self.0.hashing.waiting = waiting;
         self
