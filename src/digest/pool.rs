@@ -433,8 +433,7 @@ mod tests {
             assert_eq!(state.threads.len(), 3, "and no more than that");
         }
         let held = Held::new(&pool);
-        let mut waits = pool.make(job(1));
-        let _ = now(&mut waits);
+        let waits = pool.make(job(1));
         let handles = mem::take(&mut pool.0.lock().threads);
         drop(pool);
         let _ = held.release();
