@@ -8,21 +8,25 @@
 use std::{num::NonZero, sync::Arc};
 
 use crate::{
-    By, Circumstances, Denial, Keyring, MemoryStore, Record, Rotation, Timestamp, TokenFormat, TokenId, TokenStore,
     change::Change,
     check::{Checked, Checking, SecretCheck, Unchecked, begin, selectors},
+    circumstances::Circumstances,
+    denial::Denial,
     digest::{
-        Argon2Bounds, Argon2Cost, Digest, Form,
+        Argon2Bounds, Argon2Cost, Digest, Form, Keyring,
         argon2::{Job, Phc, make},
         memo::{Memo, Question},
     },
     expiry::Lifetime,
     grant::Grant,
-    record::{Slot, SlotKind},
-    rotate::rotate,
-    store::RevokeTarget,
-    subject::Owner,
-    verify,
+    memory::MemoryStore,
+    record::{Record, Slot, SlotKind},
+    rotate::{Rotation, rotate},
+    store::{RevokeTarget, TokenStore},
+    subject::{By, Owner},
+    time::Timestamp,
+    token::{TokenFormat, TokenId},
+    verify::verify,
 };
 
 type Place = Option<(TokenId, SlotKind)>;
