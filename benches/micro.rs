@@ -102,15 +102,17 @@ fn require(criterion: &mut Criterion) {
 }
 
 fn memory_verify(criterion: &mut Criterion) {
-    let (host, stored) = (Host::new(), InMemory::new(host::keyring()));
+    let host = Host::new();
     let (floor, loaded) = host.floor();
     let mut group = criterion.benchmark_group("memory_verify");
     group.bench_function("floor", |bencher| {
         bencher.iter(|| floor.verify(black_box(&host.text), &loaded));
     });
-    group.bench_function("accept", |bencher| {
-        bencher.iter(|| pollster::block_on(stored.registry.verify(black_box(&stored.text))).unwrap());
-    });
+    for (name, stored) in [("accept", InMemory::new(host::keyring())), ("remembered", InMemory::remembering())] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| pollster::block_on(stored.registry.verify(black_box(&stored.text))).unwrap());
+        });
+    }
 }
 
 fn sqlite_verify(criterion: &mut Criterion) {

@@ -35,11 +35,12 @@ fn main() -> ExitCode {
     print_machine();
 
     let mut all_held = true;
-    let entries: [Entry; 5] = [
+    let entries: [Entry; 6] = [
         ("keyed_verify", keyed_verify, Bar { ratio: 1.25, allocations: Some(0) }),
         ("garbage_reject", garbage_reject, Bar { ratio: 0.35, allocations: Some(0) }),
         ("mint", mint, Bar { ratio: 1.25, allocations: None }),
         ("argon2_verify", argon2_verify, Bar { ratio: 1.05, allocations: None }),
+        ("argon2_remembered", argon2_remembered, Bar { ratio: 2.0, allocations: None }),
         ("sqlite_verify", sqlite_verify, Bar { ratio: 1.15, allocations: None }),
     ];
     for (name, measure, bar) in entries {
@@ -216,6 +217,24 @@ fn argon2_verify() -> Measured {
         |count| {
             for _ in 0..count {
                 assert!(black_box(floor.verify(black_box(&host.text))));
+            }
+        },
+    )
+}
+
+/// The floor is the same registry with keyed digests: what a remembered token may cost beside one that never was slow.
+fn argon2_remembered() -> Measured {
+    let (host, of_floor) = (InMemory::remembering(), InMemory::new(keyring()));
+    pairwise(
+        FAST,
+        |count| {
+            for _ in 0..count {
+                black_box(pollster::block_on(host.registry.verify(black_box(&host.text))).unwrap());
+            }
+        },
+        |count| {
+            for _ in 0..count {
+                black_box(pollster::block_on(of_floor.registry.verify(black_box(&of_floor.text))).unwrap());
             }
         },
     )

@@ -82,7 +82,7 @@ pub(crate) enum Checking {
 }
 
 pub(crate) struct Unchecked {
-    of: Option<Checked>,
+    pub(crate) of: Option<Checked>,
     expected: [u8; 32],
 }
 

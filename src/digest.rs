@@ -6,6 +6,7 @@ pub(crate) mod argon2;
 pub(crate) mod imported;
 pub(crate) mod keyed;
 mod keyring;
+pub(crate) mod memo;
 pub(crate) mod pool;
 
 use std::{fmt, str::FromStr};

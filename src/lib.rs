@@ -33,6 +33,7 @@ mod idempotency;
 pub mod restriction;
 mod server_key;
 pub mod subject;
+mod tally;
 pub mod token;
 
 // 2

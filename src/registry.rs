@@ -1,6 +1,7 @@
 //! The service: parse, find, check, verify; mint, insert; change. No decision is made here.
 
 mod changing;
+mod hashing;
 mod importing;
 mod issuing;
 mod maintaining;
@@ -9,10 +10,7 @@ mod rotating;
 mod telling;
 mod verifying;
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 pub use changing::{ChangeError, ReadError, Target};
 pub use importing::ImportOutcome;
@@ -20,12 +18,10 @@ pub use issuing::{IssueError, Issued};
 pub use revoking::{SurrenderError, Surrendered};
 pub use rotating::{Rotated, RotationError};
 pub use verifying::VerifyError;
-use zeroize::Zeroizing;
 
 use crate::{
     backoff::Backoff,
-    check::CheckError,
-    digest::{Keyring, argon2::Job, pool::Pool},
+    digest::Keyring,
     entropy::{Entropy, SystemEntropy},
     event::{DenialBound, EventSink},
     maintain::{IdleTooShort, Maintenance},
@@ -83,8 +79,7 @@ struct Parts {
     policy_deadline: Option<Deadline>,
     reuse: Reuse,
     rehashing: Backoff,
-    /// Started with the first slow hash; most registries never make one.
-    pool: OnceLock<Pool>,
+    hashing: hashing::Hashing,
 }
 
 impl Registry {
@@ -107,7 +102,7 @@ impl Registry {
             policy_deadline: None,
             reuse: Reuse::Report,
             rehashing: Backoff::default(),
-            pool: OnceLock::new(),
+            hashing: hashing::Hashing::default(),
         })
     }
 
@@ -125,23 +120,7 @@ impl Registry {
     pub fn store(&self) -> &SharedStore {
         &self.0.store
     }
-
-    /// Makes a slow hash, off the calling thread.
-    async fn hash(&self, job: Job) -> Result<Zeroizing<[u8; 32]>, CheckError> {
-        let pool = match self.0.pool.get() {
-            Some(pool) => pool,
-            None => {
-                // Of several that come at once, one is kept; a thread that cannot be had is asked for again next time.
-                let pool = Pool::start(QUEUE_LENGTH).map_err(|_| CheckError::Overloaded)?;
-                self.0.pool.get_or_init(|| pool)
-            }
-        };
-        Ok(pool.make(job).await?)
-    }
 }
-
-/// How many slow hashes may wait: at some 50 ms each, whoever is behind these has waited three seconds.
-const QUEUE_LENGTH: usize = 64;
 
 /// Collects a [`Registry`].
 #[derive(Debug)]

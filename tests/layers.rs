@@ -7,7 +7,18 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// Every module, by layer from the bottom up. A module uses modules of lower layers alone.
 const LAYERS: [&[&str]; 8] = [
     &["alphabet", "digest", "entropy", "scope", "text", "time", "timer"],
-    &["annotation", "backoff", "denial", "expiry", "idempotency", "restriction", "server_key", "subject", "token"],
+    &[
+        "annotation",
+        "backoff",
+        "denial",
+        "expiry",
+        "idempotency",
+        "restriction",
+        "server_key",
+        "subject",
+        "tally",
+        "token",
+    ],
     &["record"],
     &["caller", "check", "circumstances", "grant", "seal"],
     &["import", "mint", "possession", "store", "verify"],

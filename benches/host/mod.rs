@@ -1,11 +1,11 @@
 //! The library set up as a host would, for everything that is measured.
 
-use std::{path::Path, sync::Arc};
+use std::{num::NonZero, path::Path, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use counterfoil::{
     Argon2Cost, Circumstances, Grant, Keyring, Lifetime, MemoryStore, Minted, Owner, Record, Registry, Scopes,
-    Timestamp, TokenFormat, TokenStore, check, verify,
+    Timestamp, TokenFormat, TokenStore, check, registry::RegistryBuilder, verify,
 };
 use counterfoil_sqlx::SqliteStore;
 use sqlx::{
@@ -93,8 +93,12 @@ pub(crate) struct InMemory {
 
 impl InMemory {
     pub(crate) fn new(keyring: Keyring) -> Self {
+        Self::with(keyring, |builder| builder)
+    }
+
+    fn with(keyring: Keyring, set_up: impl FnOnce(RegistryBuilder) -> RegistryBuilder) -> Self {
         let store = MemoryStore::new();
-        let registry = Registry::builder(format(), keyring, store.clone()).build().unwrap();
+        let registry = set_up(Registry::builder(format(), keyring, store.clone())).build().unwrap();
         let issued = pollster::block_on(registry.issue(grant())).unwrap();
         let record = pollster::block_on(store.get(issued.record.id())).unwrap().unwrap().record;
         Self { registry, text: issued.token.expose().to_owned(), record }
@@ -102,6 +106,15 @@ impl InMemory {
 
     pub(crate) fn slow() -> Self {
         Self::new(keyring().with_argon2id(Argon2Cost::default()).unwrap())
+    }
+
+    /// With its slow hashes remembered, the token's among them.
+    pub(crate) fn remembering() -> Self {
+        let capacity = NonZero::new(1024).unwrap();
+        let keyring = keyring().with_argon2id(Argon2Cost::default()).unwrap();
+        let host = Self::with(keyring, |builder| builder.remember_slow_hashes(capacity));
+        assert!(pollster::block_on(host.registry.verify(&host.text)).is_ok());
+        host
     }
 
     /// For a registry that makes slow hashes: the same keys, the same record.

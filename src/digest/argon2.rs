@@ -187,7 +187,6 @@ fn bytes<const N: usize>(text: &str, name: &'static str) -> Result<[u8; N], Inva
 /// One hash to be made: everything a thread needs, and nothing borrowed.
 ///
 /// With `foreign` it is made of that, and folded into 32 bytes; `input` then only says which hash it is.
-#[cfg_attr(not(feature = "argon2"), expect(dead_code, reason = "read only where there is Argon2"))]
 pub(crate) struct Job {
     pub(crate) input: Zeroizing<[u8; 32]>,
     pub(crate) salt: [u8; 16],
@@ -256,9 +255,57 @@ impl Memory {
         made.map_err(|_| NotMade::Overloaded)
     }
 
+    /// Gives back what is held beyond `kib`.
+    #[cfg(feature = "argon2")]
+    pub(crate) fn keep_at_most(&mut self, kib: u32) {
+        // A block is one KiB.
+        self.blocks.truncate(kib as usize);
+        self.blocks.shrink_to(kib as usize);
+    }
+
+    /// Wipes everything, after a hash that was not brought to its end.
+    #[cfg(feature = "argon2")]
+    pub(crate) fn wipe(&mut self) {
+        self.blocks.iter_mut().for_each(zeroize::Zeroize::zeroize);
+    }
+
     /// Makes no hash: this build has no Argon2.
     #[cfg(not(feature = "argon2"))]
     pub(crate) fn make(&mut self, _: &Job) -> Result<Zeroizing<[u8; 32]>, NotMade> {
         Err(NotMade::Unsupported)
+    }
+
+    #[cfg(not(feature = "argon2"))]
+    pub(crate) fn keep_at_most(&mut self, _: u32) {}
+
+    #[cfg(not(feature = "argon2"))]
+    pub(crate) fn wipe(&mut self) {}
+}
+
+#[cfg(test)]
+#[cfg(feature = "argon2")]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_grows_for_a_costly_hash_and_keeps_what_it_may() {
+        let job = |memory_kib| Job {
+            input: [7; 32].into(),
+            salt: [8; 16],
+            cost: Argon2Cost { memory_kib, passes: 1, lanes: 1 },
+            foreign: None,
+        };
+        let mut memory = Memory::default();
+        // The memory that a hash asks for, what may be kept → the KiB held while it is made, and after.
+        for (asked, kept, during, after) in
+            [(16, 32, 16, 16), (64, 32, 64, 32), (8, 32, 32, 32), (64, 64, 64, 64), (8, 8, 64, 8)]
+        {
+            assert!(memory.make(&job(asked)).is_ok());
+            assert_eq!(memory.blocks.capacity(), during, "m={asked}");
+            assert!(memory.blocks.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)), "wiped");
+            memory.keep_at_most(kept);
+            assert_eq!(memory.blocks.capacity(), after, "m={asked}");
+        }
     }
 }

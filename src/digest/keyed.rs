@@ -103,13 +103,13 @@ fn bound(key: &Hmac<Sha256>, binding: Binding<'_>) -> Zeroizing<[u8; 32]> {
 /// The label `cf1` after its length, the length of a record id, and room for the id.
 const HEAD: [u8; 23] = *b"\0\x03cf1\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
-fn with_key(key: &[u8]) -> Hmac<Sha256> {
+pub(super) fn with_key(key: &[u8]) -> Hmac<Sha256> {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104, section 2)")]
     Hmac::new_from_slice(key).expect("hmac takes any key")
 }
 
 #[inline(always)]
-fn finish(mac: Hmac<Sha256>) -> Zeroizing<[u8; 32]> {
+pub(super) fn finish(mac: Hmac<Sha256>) -> Zeroizing<[u8; 32]> {
     // Written where it stays: a MAC that is returned by value leaves copies behind that nobody wipes.
     let mut whole = Zeroizing::new([0; 32]);
     mac.finalize_into((&mut *whole).into());

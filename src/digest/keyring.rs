@@ -66,6 +66,10 @@ impl Keyring {
     /// A token's secret has at least 128 random bits, and a slow hash adds nothing to that (NIST SP 800-63B asks for
     /// one below 112 bits); it costs some hundred thousand times as much on every request, to attackers' benefit.
     ///
+    /// A [`Registry`](crate::Registry) makes these hashes on a few threads of its own, and refuses as overloaded what is
+    /// more than they can do. Asked to, it remembers them for the tokens in use:
+    /// [`remember_slow_hashes`](crate::registry::RegistryBuilder::remember_slow_hashes) says what that keeps in memory.
+    ///
     /// # Errors
     ///
     /// [`InvalidCost`] if `cost` is outside the bounds.

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{ChangeError, Parts, Registry, VerifyError};
+use super::{ChangeError, Registry, VerifyError, verifying::Checked};
 use crate::{
     caller::Caller,
-    check::{Checking, SecretCheck, begin, selectors},
     denial::Denial,
     event::{Event, EventKind},
     possession::{Possession, possession},
@@ -83,17 +82,7 @@ impl Registry {
         caller: &Caller,
     ) -> Result<Surrendered, SurrenderError> {
         let by = by.into();
-        let Parts { families, keyring, store, clock, .. } = &*self.0;
-        let presented = families.parse(text).map_err(VerifyError::from)?;
-        let selectors = selectors(&presented, keyring).map_err(VerifyError::from)?;
-        let record = store.find(selectors.as_slice()).await.map_err(VerifyError::from)?;
-        let of = match begin(&presented, selectors.as_slice(), record.as_deref(), keyring) {
-            Ok(Checking::Done(of)) => of,
-            Ok(Checking::Slow(job, unchecked)) => unchecked.finish(&*self.hash(job).await.map_err(VerifyError::from)?),
-            Err(error) => return Err(self.unchecked(error, record.as_deref(), caller).into()),
-        };
-        let check = SecretCheck { environment: presented.environment(), of };
-        let now = clock.now().map_err(VerifyError::from)?;
+        let Checked { record, check, now, .. } = self.check(text, caller).await?;
         let proven = possession(check, record.as_deref(), now);
         let (proven, record) = match (proven, record) {
             (Ok(proven), Some(record)) => (proven, record),
@@ -106,7 +95,7 @@ impl Registry {
             return Ok(Surrendered { record, already: true });
         }
         let mark = by.clone().mark(now);
-        let revocation = store.revoke(&RevokeTarget::Token(record.id()), &mark, now).await?;
+        let revocation = self.0.store.revoke(&RevokeTarget::Token(record.id()), &mark, now).await?;
         let already = revocation.revoked.is_empty();
         if !already {
             self.emit(&Event::new(now, EventKind::Revoked).of(&record).by(&by).caller(caller));

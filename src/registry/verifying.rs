@@ -18,6 +18,14 @@ use crate::{
     verify::{Verified, verify},
 };
 
+/// A presented text, what was found by it, and what became of the comparison.
+pub(super) struct Checked<'t> {
+    presented: Presented<'t>,
+    pub(super) record: Option<Arc<Record>>,
+    pub(super) check: SecretCheck<'t>,
+    pub(super) now: Timestamp,
+}
+
 impl Registry {
     /// Verifies a presented text about whose request nothing else is known.
     ///
@@ -38,17 +46,7 @@ impl Registry {
     /// [`VerifyError`]: a refusal, or that nothing could be found out.
     pub async fn verify_for(&self, text: &str, caller: &Caller) -> Result<Verified, VerifyError> {
         let parts = &*self.0;
-        let presented = parts.families.parse(text)?;
-        let selectors = selectors(&presented, &parts.keyring)?;
-        let record = parts.store.find(selectors.as_slice()).await?;
-        let of = match begin(&presented, selectors.as_slice(), record.as_deref(), &parts.keyring) {
-            Ok(Checking::Done(of)) => of,
-            Ok(Checking::Slow(job, unchecked)) => unchecked.finish(&*self.hash(job).await?),
-            Err(error) => return Err(self.unchecked(error, record.as_deref(), caller)),
-        };
-        let check = SecretCheck { environment: presented.environment(), of };
-        // Read late, so that a token that ends during a slow lookup or hash is refused.
-        let now = parts.clock.now()?;
+        let Checked { presented, record, check, now } = self.check(text, caller).await?;
         let circumstances = Circumstances {
             client: caller.address,
             environments: &parts.environments,
@@ -66,6 +64,22 @@ impl Registry {
         Ok(verified)
     }
 
+    /// Parses, finds, and does the secret work.
+    pub(super) async fn check<'t>(&self, text: &'t str, caller: &Caller) -> Result<Checked<'t>, VerifyError> {
+        let Parts { families, keyring, store, clock, .. } = &*self.0;
+        let presented = families.parse(text)?;
+        let selectors = selectors(&presented, keyring)?;
+        let record = store.find(selectors.as_slice()).await?;
+        let of = match begin(&presented, selectors.as_slice(), record.as_deref(), keyring) {
+            Ok(Checking::Done(of)) => of,
+            Ok(Checking::Slow(job, unchecked)) => self.finish(job, unchecked).await?,
+            Err(error) => return Err(self.unchecked(error, record.as_deref(), caller)),
+        };
+        let check = SecretCheck { environment: presented.environment(), of };
+        // Read late, so that a token that ends during a slow lookup or hash is refused.
+        Ok(Checked { presented, record, check, now: clock.now()? })
+    }
+
     async fn under_policy(&self, verified: Verified, caller: &Caller, now: Timestamp) -> Result<Verified, Objection> {
         let Some(policy) = &self.0.policy else { return Ok(verified) };
         let assent = policy.at_use(&verified, caller).await.inspect_err(|objection| {
@@ -75,7 +89,7 @@ impl Registry {
         Ok(assent.attached.into_iter().fold(verified, Verified::with))
     }
 
-    pub(super) fn unchecked(&self, error: CheckError, record: Option<&Record>, caller: &Caller) -> VerifyError {
+    fn unchecked(&self, error: CheckError, record: Option<&Record>, caller: &Caller) -> VerifyError {
         if let (CheckError::Unverifiable(unknown), Ok(now), Some(record)) = (&error, self.0.clock.now(), record) {
             self.emit(&Event::new(now, EventKind::Unverifiable { key: unknown.id }).of(record).caller(caller));
         }
