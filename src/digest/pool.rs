@@ -133,14 +133,7 @@ impl Shared {
     fn work(&self) {
         let mut memory = Memory::default();
         while let Some(ticket) = self.next() {
-            // A request that has gone away needs no hash.
-            let made = match ticket.is_awaited() {
-                true => catch_unwind(AssertUnwindSafe(|| memory.make(&ticket.0.job))).unwrap_or_else(|_| {
-                    memory.wipe();
-                    Err(NotMade::Overloaded)
-                }),
-                false => Err(NotMade::Overloaded),
-            };
+            let made = ticket.make(&mut memory);
             memory.keep_at_most(self.size.kept_kib);
             self.rest();
             // To fill the seat wakes somebody, and a waker that panics must not take the thread with it.
@@ -189,6 +182,17 @@ impl Ticket {
     /// Whether the future is still there: else the seat is held here alone.
     fn is_awaited(&self) -> bool {
         Arc::strong_count(&self.0) > 1
+    }
+
+    fn make(&self, memory: &mut Memory) -> Made {
+        // A request that has gone away needs no hash.
+        if !self.is_awaited() {
+            return Err(NotMade::Overloaded);
+        }
+        catch_unwind(AssertUnwindSafe(|| memory.make(&self.0.job))).unwrap_or_else(|_| {
+            memory.wipe();
+            Err(NotMade::Overloaded)
+        })
     }
 }
 
@@ -361,6 +365,15 @@ mod tests {
         assert!(is_refused(&mut pool.make(job(5))));
         assert!(held.release().is_ok());
         assert!(pollster::block_on(stays).is_ok() && pollster::block_on(next).is_ok());
+    }
+
+    #[test]
+    fn no_hash_is_made_for_who_has_gone_away() {
+        let seat = Arc::new(Seat { job: job(1), inside: Mutex::default() });
+        let (making, ticket) = (Making { seat: Arc::clone(&seat) }, Ticket(seat));
+        assert!(ticket.make(&mut Memory::default()).is_ok());
+        drop(making);
+        assert!(ticket.make(&mut Memory::default()).is_err());
     }
 
     #[test]
