@@ -133,8 +133,7 @@ impl Shared {
     fn work(&self) {
         let mut memory = Memory::default();
         while let Some(ticket) = self.next() {
-            let made = ticket.make(&mut memory);
-            memory.keep_at_most(self.size.kept_kib);
+            let made = ticket.make(&mut memory, self.size.kept_kib);
             self.rest();
             // To fill the seat wakes somebody, and a waker that panics must not take the thread with it.
             let _ = catch_unwind(AssertUnwindSafe(|| {
@@ -184,15 +183,18 @@ impl Ticket {
         Arc::strong_count(&self.0) > 1
     }
 
-    fn make(&self, memory: &mut Memory) -> Made {
+    /// Makes the hash, and leaves no more than `kept_kib` of memory behind.
+    fn make(&self, memory: &mut Memory, kept_kib: u32) -> Made {
         // A request that has gone away needs no hash.
         if !self.is_awaited() {
             return Err(NotMade::Overloaded);
         }
-        catch_unwind(AssertUnwindSafe(|| memory.make(&self.0.job))).unwrap_or_else(|_| {
+        let made = catch_unwind(AssertUnwindSafe(|| memory.make(&self.0.job)));
+        if made.is_err() {
             memory.wipe();
-            Err(NotMade::Overloaded)
-        })
+        }
+        memory.keep_at_most(kept_kib);
+        made.unwrap_or(Err(NotMade::Overloaded))
     }
 }
 
@@ -368,12 +370,17 @@ mod tests {
     }
 
     #[test]
-    fn no_hash_is_made_for_who_has_gone_away() {
-        let seat = Arc::new(Seat { job: job(1), inside: Mutex::default() });
-        let (making, ticket) = (Making { seat: Arc::clone(&seat) }, Ticket(seat));
-        assert!(ticket.make(&mut Memory::default()).is_ok());
+    fn no_hash_is_made_for_who_has_gone_away_and_no_memory_is_kept_beyond_the_bound() {
+        let cost = Argon2Cost::new(64, 1, 1).unwrap();
+        let seat = Arc::new(Seat { job: Job { cost, ..job(1) }, inside: Mutex::default() });
+        let (making, ticket, mut memory) = (Making { seat: Arc::clone(&seat) }, Ticket(seat), Memory::default());
+        for (kept_kib, held) in [(64, 64), (16, 16)] {
+            assert!(ticket.make(&mut memory, kept_kib).is_ok());
+            assert_eq!(memory.blocks.capacity(), held);
+        }
         drop(making);
-        assert!(ticket.make(&mut Memory::default()).is_err());
+        assert!(ticket.make(&mut memory, 64).is_err());
+        assert_eq!(memory.blocks.capacity(), 16);
     }
 
     #[test]
