@@ -234,6 +234,20 @@ fn only_a_secret_that_was_right_is_remembered() {
     assert_eq!(from_memory(&another, used), OVERLOADED, "each registry remembers its own");
 }
 
+#[test]
+fn what_is_remembered_is_not_shown() {
+    let store = memory();
+    let registry = remembering(&store, minting_k1());
+    let issued = issue(&registry);
+    assert_eq!(outcome(&registry, issued.token.expose()), "ok");
+    let stored = pollster::block_on(digest_of(&store, issued.record.id()));
+    let shown = format!("{registry:?}");
+    assert!(shown.contains("Memo(at most 8, ..)"), "{shown}");
+    for hidden in [issued.token.expose(), stored.rsplit('$').next().unwrap()] {
+        assert!(!shown.contains(hidden));
+    }
+}
+
 #[tokio::test]
 async fn a_change_is_seen_by_the_next_verification() {
     // A change → the outcome, and the outcome where no slow hash can be made.

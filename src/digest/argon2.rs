@@ -213,7 +213,7 @@ pub(crate) fn make(job: &Job) -> Result<Zeroizing<[u8; 32]>, NotMade> {
 #[derive(Default)]
 pub(crate) struct Memory {
     #[cfg(feature = "argon2")]
-    blocks: Vec<::argon2::Block>,
+    pub(super) blocks: Vec<::argon2::Block>,
 }
 
 impl Memory {

@@ -133,15 +133,7 @@ impl Shared {
     fn work(&self) {
         let mut memory = Memory::default();
         while let Some(ticket) = self.next() {
-            // A request that has gone away needs no hash.
-            let made = match ticket.is_awaited() {
-                true => catch_unwind(AssertUnwindSafe(|| memory.make(&ticket.0.job))).unwrap_or_else(|_| {
-                    memory.wipe();
-                    Err(NotMade::Overloaded)
-                }),
-                false => Err(NotMade::Overloaded),
-            };
-            memory.keep_at_most(self.size.kept_kib);
+            let made = ticket.make(&mut memory, self.size.kept_kib);
             self.rest();
             // To fill the seat wakes somebody, and a waker that panics must not take the thread with it.
             let _ = catch_unwind(AssertUnwindSafe(|| {
@@ -189,6 +181,20 @@ impl Ticket {
     /// Whether the future is still there: else the seat is held here alone.
     fn is_awaited(&self) -> bool {
         Arc::strong_count(&self.0) > 1
+    }
+
+    /// Makes the hash, and leaves no more than `kept_kib` of memory behind.
+    fn make(&self, memory: &mut Memory, kept_kib: u32) -> Made {
+        // A request that has gone away needs no hash.
+        if !self.is_awaited() {
+            return Err(NotMade::Overloaded);
+        }
+        let made = catch_unwind(AssertUnwindSafe(|| memory.make(&self.0.job)));
+        if made.is_err() {
+            memory.wipe();
+        }
+        memory.keep_at_most(kept_kib);
+        made.unwrap_or(Err(NotMade::Overloaded))
     }
 }
 
@@ -361,6 +367,20 @@ mod tests {
         assert!(is_refused(&mut pool.make(job(5))));
         assert!(held.release().is_ok());
         assert!(pollster::block_on(stays).is_ok() && pollster::block_on(next).is_ok());
+    }
+
+    #[test]
+    fn no_hash_is_made_for_who_has_gone_away_and_no_memory_is_kept_beyond_the_bound() {
+        let cost = Argon2Cost::new(64, 1, 1).unwrap();
+        let seat = Arc::new(Seat { job: Job { cost, ..job(1) }, inside: Mutex::default() });
+        let (making, ticket, mut memory) = (Making { seat: Arc::clone(&seat) }, Ticket(seat), Memory::default());
+        for (kept_kib, held) in [(64, 64), (16, 16)] {
+            assert!(ticket.make(&mut memory, kept_kib).is_ok());
+            assert_eq!(memory.blocks.capacity(), held);
+        }
+        drop(making);
+        assert!(ticket.make(&mut memory, 64).is_err());
+        assert_eq!(memory.blocks.capacity(), 16);
     }
 
     #[test]

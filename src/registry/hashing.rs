@@ -141,6 +141,19 @@ impl super::RegistryBuilder {
     /// Remembers the slow hashes of the last so many digests whose secret was presented, in this process alone. Off by
     /// default.
     ///
+    /// ```
+    /// use counterfoil::{Argon2Cost, Keyring, MemoryStore, Registry, TokenFormat};
+    /// use std::num::NonZero;
+    ///
+    /// # let keys = format!("k1:{}:mint", counterfoil::draw_server_key()?);
+    /// const TOKENS_IN_USE: NonZero<usize> = NonZero::new(10_000).unwrap();
+    /// let keyring = keys.parse::<Keyring>()?.with_argon2id(Argon2Cost::default())?;
+    /// let format = TokenFormat::builder("acme").build()?;
+    /// let registry =
+    ///     Registry::builder(format, keyring, MemoryStore::new()).remember_slow_hashes(TOKENS_IN_USE).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// A token in use then costs about as much as with a keyed digest: the slow hash is made for its first request
     /// here, and again when its digest or the server key of it has changed.
     ///
