@@ -339,7 +339,8 @@ impl EventSink for TracingSink {
                 tracing::warn!(event, code, token, tenant, owner, address, request);
             }
             EventKind::MaintenanceFailed { step, error } => tracing::warn!(event, step = step.as_str(), error),
-            EventKind::DenialsSuppressed { count }
+            EventKind::Overloaded { count }
+            | EventKind::DenialsSuppressed { count }
             | EventKind::UsesDropped { count }
             | EventKind::EventsDropped { count } => tracing::warn!(event, count),
             EventKind::Purged { count } => tracing::info!(event, count),
