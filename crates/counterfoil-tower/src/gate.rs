@@ -1,0 +1,262 @@
+//! From a request's head to the proof, or to the answer: the layer's work without a layer.
+
+use counterfoil::{Caller, Registry, Scope, Verified, registry::VerifyError};
+use http::{
+    HeaderName, HeaderValue, Response,
+    header::{VARY, WWW_AUTHENTICATE},
+    request::Parts,
+};
+
+use crate::{
+    answer::{Answer, Codes, Kind},
+    challenge::{Challenge, InvalidChallenge},
+    client::ClientAddress,
+    limit::{Limiter, SharedLimiter},
+    metadata::ResourceMetadata,
+    observe::observed,
+    render::Renderer,
+    second::{NotAdmitted, SecondVerifier, SharedSecond},
+    transport::Transport,
+};
+
+/// A door: which credentials it reads, what it demands, and how it answers those it does not let in.
+///
+/// [`TokenLayer`](crate::TokenLayer) puts one before a Tower service. For any other framework, hand
+/// [`admit`](Self::admit) the request's head and send [`refuse`](Self::refuse)'s response.
+///
+/// ```
+/// use counterfoil::{Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat, Verified};
+/// use counterfoil_tower::{Gate, Kind, Transport};
+/// use http::Request;
+///
+/// # pollster::block_on(async {
+/// # let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse()?;
+/// let registry = Registry::builder(TokenFormat::builder("acme").build()?, keyring, MemoryStore::new()).build()?;
+/// let issued = registry.issue(Grant::new(Owner::new("user-42")?, Lifetime::days(90))).await?;
+/// let gate = Gate::new(registry, Transport::bearer());
+///
+/// let bearer = format!("Bearer {}", issued.token.expose());
+/// let (mut parts, ()) = Request::builder().header("authorization", bearer).body(())?.into_parts();
+/// gate.admit(&mut parts).await.expect("the token is good");
+/// assert!(parts.extensions.get::<Verified>().is_some());
+///
+/// let (mut parts, ()) = Request::new(()).into_parts();
+/// let answer = gate.admit(&mut parts).await.expect_err("there is no token");
+/// assert_eq!(answer.kind, Kind::Missing);
+/// let response: http::Response<String> = gate.refuse(&answer);
+/// assert_eq!(response.headers()["www-authenticate"], "Bearer");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Order
+///
+/// Credential, verdict and policy, the door's scopes, the host's limiter. Scopes that a handler asks for come after.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    registry: Registry,
+    transport: Transport,
+    is_optional: bool,
+    strips: bool,
+    required: Vec<Scope>,
+    client: ClientAddress,
+    second: Option<SharedSecond>,
+    limiter: Option<SharedLimiter>,
+    codes: Codes,
+    challenge: Challenge,
+    renderer: Renderer,
+    expiry_header: Option<HeaderName>,
+    metadata: Option<ResourceMetadata>,
+}
+
+impl Gate {
+    /// A door at which a good token of the registry's must be shown.
+    pub fn new(registry: Registry, transport: Transport) -> Self {
+        Self {
+            registry,
+            transport,
+            is_optional: false,
+            strips: false,
+            required: Vec::new(),
+            client: ClientAddress::unknown(),
+            second: None,
+            limiter: None,
+            codes: Codes::default(),
+            challenge: Challenge::plain(),
+            renderer: Renderer::problem(),
+            expiry_header: None,
+            metadata: None,
+        }
+    }
+
+    /// Lets requests without a credential through as well, without a proof. A bad token is refused all the same.
+    pub fn optional(self) -> Self {
+        Self { is_optional: true, ..self }
+    }
+
+    /// Takes the credential's header out of a request that is let in.
+    pub fn strip(self) -> Self {
+        Self { strips: true, ..self }
+    }
+
+    /// Demands a scope of every token; several may be demanded.
+    pub fn require(mut self, scope: Scope) -> Self {
+        self.required.push(scope);
+        self
+    }
+
+    /// Takes the client's address from this source.
+    pub fn client_address(self, client: ClientAddress) -> Self {
+        Self { client, ..self }
+    }
+
+    /// Gives texts of no known family to another verifier.
+    pub fn or_else(self, second: impl SecondVerifier) -> Self {
+        Self { second: Some(SharedSecond::new(second)), ..self }
+    }
+
+    /// Asks the host's limiter once everything else has said yes.
+    pub fn limiter(self, limiter: impl Limiter) -> Self {
+        Self { limiter: Some(SharedLimiter::new(limiter)), ..self }
+    }
+
+    /// Answers with these codes.
+    pub fn codes(self, codes: Codes) -> Self {
+        Self { codes, ..self }
+    }
+
+    /// Challenges with these parameters. Give them before the [metadata](Self::metadata), which add their place.
+    pub fn challenge(self, challenge: Challenge) -> Self {
+        Self { challenge, ..self }
+    }
+
+    /// Writes bodies this way.
+    pub fn renderer(self, renderer: Renderer) -> Self {
+        Self { renderer, ..self }
+    }
+
+    /// Tells when the token ends, in seconds of Unix time, in this header of every response to a good token.
+    pub fn expiry_header(self, name: HeaderName) -> Self {
+        Self { expiry_header: Some(name), ..self }
+    }
+
+    /// Serves the protected resource's metadata (RFC 9728) to anyone, names it in every challenge, and answers 404 at
+    /// all other well-known places.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidChallenge`] if the document's place is too long for a challenge.
+    pub fn metadata(mut self, metadata: ResourceMetadata) -> Result<Self, InvalidChallenge> {
+        self.challenge = self.challenge.resource_metadata(&metadata.url())?;
+        Ok(Self { metadata: Some(metadata), ..self })
+    }
+
+    /// The answer that needs no token, if the request is for a well-known place and metadata are served.
+    pub fn answer_openly<B: From<String>>(&self, parts: &Parts) -> Option<Response<B>> {
+        self.metadata.as_ref()?.answer(&parts.method, parts.uri.path())
+    }
+
+    /// The codes it answers with, for answers of a handler's.
+    pub fn used_codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    /// Lets a request in, or says what to answer.
+    ///
+    /// The proof, a [`Verified`], is left in the extensions. The header of the credential is marked as sensitive, so
+    /// that `Debug` does not show it and HTTP/2 does not index it, or taken out.
+    ///
+    /// # Errors
+    ///
+    /// [`Answer`].
+    pub async fn admit(&self, parts: &mut Parts) -> Result<(), Answer> {
+        observed(async {
+            let admitted = self.let_in(parts).await;
+            (admitted, &parts.extensions)
+        })
+        .await
+    }
+
+    async fn let_in(&self, parts: &mut Parts) -> Result<(), Answer> {
+        for name in self.transport.headers() {
+            if let http::header::Entry::Occupied(mut values) = parts.headers.entry(name) {
+                values.iter_mut().for_each(|value| value.set_sensitive(true));
+            }
+        }
+        let codes = &self.codes;
+        let found = self.transport.credential(&parts.headers);
+        let Some(text) = found.map_err(|reason| Answer::malformed(reason, codes))? else {
+            return if self.is_optional { Ok(()) } else { Err(Answer::missing(codes)) };
+        };
+        let caller = Caller { address: self.client.of(parts), ..Caller::unknown() };
+        match self.registry.verify_for(text, &caller).await {
+            Ok(verified) => {
+                self.demand(&verified).await?;
+                parts.extensions.insert(verified);
+            }
+            Err(error) => {
+                let admission = match (&self.second, &error) {
+                    (Some(second), error) if error.is_not_ours() => second.admit(text, parts).await,
+                    _ => return Err(Answer::to_error(&error, codes)),
+                };
+                let admission = admission.map_err(|reason| match reason {
+                    NotAdmitted::Invalid => Answer::invalid(codes),
+                    NotAdmitted::Unavailable => Answer::unavailable(codes),
+                })?;
+                admission.leave(&mut parts.extensions);
+            }
+        }
+        if self.strips {
+            for name in self.transport.headers() {
+                parts.headers.remove(name);
+            }
+        }
+        Ok(())
+    }
+
+    async fn demand(&self, verified: &Verified) -> Result<(), Answer> {
+        for scope in &self.required {
+            verified.require(scope).map_err(|missing| Answer::missing_scope(missing.scope, &self.codes))?;
+        }
+        match &self.limiter {
+            Some(limiter) => limiter.admit(verified).await.map_err(|later| Answer::later(&later)),
+            None => Ok(()),
+        }
+    }
+
+    /// The response of an answer: status, body, challenge, and that nothing keeps it.
+    pub fn refuse<B: From<String>>(&self, answer: &Answer) -> Response<B> {
+        let mut response = self.renderer.response(answer);
+        if matches!(answer.kind, Kind::Missing | Kind::Invalid | Kind::Malformed | Kind::MissingScope) {
+            let challenge = self.challenge.header(answer, &self.transport);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        self.mark(&mut response, None);
+        response
+    }
+
+    /// Puts into any response what this door adds: `Vary` for a named header (a cache knows of `Authorization` by
+    /// itself, RFC 9111, section 3.5), and the token's end if the host wants it told.
+    pub fn mark<B>(&self, response: &mut Response<B>, verified: Option<&Verified>) {
+        if let Some(name) = self.transport.header_name() {
+            response.headers_mut().append(VARY, HeaderValue::from_name(name.clone()));
+        }
+        if let (Some(name), Some(verified)) = (&self.expiry_header, verified)
+            && let Some(end) = verified.record().expiry().at()
+        {
+            response.headers_mut().insert(name, end.unix_millis().div_euclid(1000).into());
+        }
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+}
+
+/// An error of [`Registry::verify_for`] as this crate answers it, for hosts that verify by themselves.
+impl From<&VerifyError> for Answer {
+    fn from(error: &VerifyError) -> Self {
+        Self::to_error(error, &Codes::default())
+    }
+}

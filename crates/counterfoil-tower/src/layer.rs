@@ -1,0 +1,93 @@
+//! The door before a Tower service.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use counterfoil::Verified;
+use http::{Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::gate::Gate;
+
+/// Puts a [`Gate`] before a service.
+///
+/// The service's response body must be made from a `String`, as those of axum and of `http-body-util` are.
+///
+/// ```
+/// use axum::{Extension, Router, routing::get};
+/// use counterfoil::{Registry, Verified};
+/// use counterfoil_tower::{Gate, TokenLayer, Transport};
+///
+/// async fn whoami(Extension(verified): Extension<Verified>) -> String {
+///     verified.record().owner().subject().to_string()
+/// }
+///
+/// fn app(registry: Registry) -> Router {
+///     Router::new().route("/whoami", get(whoami)).layer(TokenLayer::new(Gate::new(registry, Transport::bearer())))
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct TokenLayer(Arc<Gate>);
+
+impl TokenLayer {
+    /// A layer with this door.
+    pub fn new(gate: Gate) -> Self {
+        Self(Arc::new(gate))
+    }
+}
+
+impl<S> Layer<S> for TokenLayer {
+    type Service = TokenService<S>;
+
+    fn layer(&self, inner: S) -> TokenService<S> {
+        TokenService { gate: Arc::clone(&self.0), inner }
+    }
+}
+
+/// A service behind a [`Gate`].
+#[derive(Debug, Clone)]
+pub struct TokenService<S> {
+    gate: Arc<Gate>,
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for TokenService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+    R: From<String>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<R>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The one that is ready goes along; its clone may not be.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let gate = Arc::clone(&self.gate);
+        Box::pin(async move {
+            let (mut parts, body) = request.into_parts();
+            if let Some(response) = gate.answer_openly(&parts) {
+                return Ok(response);
+            }
+            if let Err(answer) = gate.admit(&mut parts).await {
+                return Ok(gate.refuse(&answer));
+            }
+            let verified = parts.extensions.get::<Verified>().cloned();
+            let mut response = inner.call(Request::from_parts(parts, body)).await?;
+            gate.mark(&mut response, verified.as_ref());
+            Ok(response)
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! Header lines as sent → status.
+
+use counterfoil_tower::{Gate, Transport};
+use http::HeaderName;
+
+use crate::support::{issue, registry, send, serve};
+
+const KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// A line and the status: `{T}` stands for a good token, `{B}` for a bad one of the same family.
+type Case = (&'static [u8], u16);
+
+fn check(transport: Transport, cases: &[(&[&[u8]], u16)]) {
+    let registry = registry();
+    let token = issue(&registry);
+    let wrong = format!("{}-", &token.expose()[..token.expose().len() - 1]);
+    for address in serve(&Gate::new(registry.clone(), transport)) {
+        for (lines, status) in cases {
+            let filled: Vec<Vec<u8>> = lines.iter().map(|line| fill(line, token.expose(), &wrong)).collect();
+            let reply = send(address, &filled.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            let shown: Vec<_> = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
+            assert_eq!(reply.status, *status, "{shown:?}: {reply:?}");
+            assert!(!reply.body.contains(token.expose()), "a reply repeats a token");
+            assert_eq!(
+                reply.header("www-authenticate").is_some(),
+                matches!(status, 401) || (*status == 400 && !reply.body.is_empty()),
+                "{shown:?}"
+            );
+        }
+    }
+}
+
+fn fill(line: &[u8], token: &str, wrong: &str) -> Vec<u8> {
+    let mut filled = Vec::new();
+    let mut rest = line;
+    while let Some(at) = rest.windows(3).position(|part| part == b"{T}" || part == b"{B}") {
+        filled.extend_from_slice(&rest[..at]);
+        filled.extend_from_slice(if rest[at + 1] == b'T' { token } else { wrong }.as_bytes());
+        rest = &rest[at + 3..];
+    }
+    filled.extend_from_slice(rest);
+    filled
+}
+
+/// What is the same at every door that reads `Authorization`.
+const BEARER: &[Case] = &[
+    (b"Authorization: Bearer {T}", 200),
+    (b"authorization: bearer {T}", 200),
+    (b"AUTHORIZATION: BEARER {T}", 200),
+    (b"Authorization:Bearer {T}", 200),
+    (b"Authorization: Bearer    {T}", 200),
+    (b"Authorization: \t Bearer {T} \t ", 200), // white space around the value is HTTP's own
+    (b"Authorization: Bearer {B}", 401),
+    (b"Authorization: Bearer acme_", 401),
+    (b"Authorization: Bearer another_family", 401),
+    (b"Authorization: Bearer {T}=", 401),
+    (b"Authorization: {T}", 401),
+    (b"Authorization: Token {T}", 401),
+    (b"Authorization: Basic dXNlcjpwYXNz", 401),
+    (b"Authorization: BearerX {T}", 401),
+    (b"Authorization:", 401),
+    (b"Authorization: Bearer", 400),
+    (b"Authorization: Bearer ", 400),
+    (b"Authorization: Bearer\t{T}", 400),
+    (b"Authorization: Bearer \t{T}", 400),
+    (b"Authorization: Bearer {T} {T}", 400),
+    (b"Authorization: Bearer {T},", 400),
+    (b"Authorization: Bearer {T}, Bearer {T}", 400),
+    (b"Authorization: Bearer \"{T}\"", 400),
+    (b"Authorization: Bearer =", 401),
+    (b"Authorization: Bearer a=b", 400),
+    (b"Authorization: Bearer:{T}", 400),
+    (b"Authorization: Bearer caf\xc3\xa9", 400),
+    (b"Authorization: Bearer \xff", 400),
+    (b"Authorization: Bearer a\0b", 400),
+    (b"Authorization: Bearer a\rb", 400),
+];
+
+const NAMED: &[Case] = &[
+    (b"X-API-Key: {T}", 200),
+    (b"x-api-key:{T}", 200),
+    (b"X-Api-Key:  {T}  ", 200),
+    (b"X-API-Key: {B}", 401),
+    (b"X-API-Key: another_family", 401),
+    (b"X-API-Key:", 400),
+    (b"X-API-Key: Bearer {T}", 400),
+    (b"X-API-Key: {T},{T}", 400),
+    (b"X-API-Key: {T}\t{T}", 400),
+    (b"X-API-Key: \xff", 400),
+];
+
+fn one_line_each(cases: &[Case]) -> Vec<(Vec<&'static [u8]>, u16)> {
+    cases.iter().map(|(line, status)| (vec![*line], *status)).collect()
+}
+
+fn check_all(transport: Transport, cases: Vec<(Vec<&'static [u8]>, u16)>) {
+    let cases: Vec<_> = cases.iter().map(|(lines, status)| (lines.as_slice(), *status)).collect();
+    check(transport, &cases);
+}
+
+#[test]
+fn a_bearer_door_reads_authorization_alone() {
+    let mut cases = one_line_each(BEARER);
+    cases.extend(NAMED.iter().map(|(line, _)| (vec![*line], 401)).filter(|(line, _)| !line[0].ends_with(b"\xff")));
+    cases.extend([
+        (vec![], 401),
+        (vec![&b"Authorization: Bearer {T}"[..], b"Authorization: Bearer {T}"], 400),
+        (vec![b"Authorization: Bearer {T}", b"Authorization: Basic dXNlcjpwYXNz"], 400),
+        (vec![b"Authorization: Bearer {T}", b"X-API-Key: {B}"], 200),
+        (vec![b"Authorization: Bearer {B}", b"X-API-Key: {T}"], 401),
+    ]);
+    check_all(Transport::bearer(), cases);
+}
+
+#[test]
+fn a_named_door_reads_its_header_alone() {
+    let mut cases = one_line_each(NAMED);
+    cases.extend([
+        (vec![], 401),
+        (vec![&b"Authorization: Bearer {T}"[..]], 401),
+        (vec![b"Authorization: Bearer"], 401),
+        (vec![b"X-API-Key: {T}", b"X-API-Key: {T}"], 400),
+        (vec![b"X-API-Key: {T}", b"Authorization: Bearer {B}"], 200),
+        (vec![b"X-API-Key: {T}", b"Authorization: Bearer {T}", b"Authorization: Bearer {T}"], 200),
+    ]);
+    check_all(Transport::header(KEY), cases);
+}
+
+#[test]
+fn a_door_for_either_takes_exactly_one() {
+    let mut cases = one_line_each(BEARER);
+    cases.extend(one_line_each(NAMED));
+    cases.extend([
+        (vec![], 401),
+        (vec![&b"X-API-Key: {T}"[..], b"Authorization: Bearer {T}"], 400),
+        (vec![b"X-API-Key: {T}", b"Authorization: Bearer {B}"], 400),
+        (vec![b"X-API-Key: {T}", b"Authorization: Basic dXNlcjpwYXNz"], 200),
+        (vec![b"X-API-Key:", b"Authorization: Bearer {T}"], 400),
+    ]);
+    check_all(Transport::either(KEY), cases);
+}
+
+#[test]
+fn the_query_is_never_read_and_a_huge_value_is_no_panic() {
+    let registry = registry();
+    let token = issue(&registry);
+    for address in serve(&Gate::new(registry.clone(), Transport::bearer())) {
+        let long = format!("Authorization: Bearer acme_{}", "a".repeat(64 * 1024));
+        assert_eq!(send(address, &[long.as_bytes()]).status, 401);
+        let longer = format!("Authorization: Bearer acme_{}", "a".repeat(1 << 20));
+        assert!(matches!(send(address, &[longer.as_bytes()]).status, 0 | 400 | 431)); // the server's own limit
+        let good = format!("Authorization: Bearer {}", token.expose());
+        assert_eq!(send(address, &[good.as_bytes()]).status, 200);
+    }
+}

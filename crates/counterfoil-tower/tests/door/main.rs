@@ -1,0 +1,9 @@
+//! The door over raw sockets, under plain hyper and under axum.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod headers;
+mod metadata;
+mod second;
+mod support;
