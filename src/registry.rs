@@ -29,7 +29,7 @@ use crate::{
     possession::Reuse,
     restriction::Audience,
     store::{SharedStore, TokenStore},
-    time::{Clock, SystemClock},
+    time::{Clock, InvalidTimestamp, SystemClock, Timestamp},
     timer::Timer,
     token::{Environment, Families},
     uses::{UseNotes, Uses},
@@ -114,6 +114,15 @@ impl Registry {
     /// The rules for what may be issued: what a form offers.
     pub fn issue_policy(&self) -> &IssuePolicy {
         &self.0.issue_policy
+    }
+
+    /// The moment, by the registry's clock.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTimestamp`] if the clock is not set.
+    pub fn now(&self) -> Result<Timestamp, InvalidTimestamp> {
+        self.0.clock.now()
     }
 
     /// The store.

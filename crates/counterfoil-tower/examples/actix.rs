@@ -7,8 +7,8 @@
 use std::{future::Future, pin::Pin};
 
 use actix_web::{
-    App, FromRequest, HttpRequest, HttpResponse, dev::Payload, error::InternalError, http::StatusCode, rt::System, test,
-    web,
+    App, FromRequest, HttpRequest, HttpResponse, dev::Payload, error::InternalError, http::StatusCode, rt::System,
+    test, web,
 };
 use counterfoil::{Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat, Verified};
 use counterfoil_tower::{Gate, Transport};

@@ -159,6 +159,9 @@ impl Answer {
             VerifyError::Malformed(_) => Self::invalid(codes),
             VerifyError::Denied(denial) => Self::new(Kind::Invalid, codes.invalid.clone(), text_of(*denial)),
             VerifyError::Policy(Objection::Refused(refusal)) => Self::refused(refusal),
+            VerifyError::Policy(Objection::Later { refusal, retry_after }) => {
+                Self { kind: Kind::Later, retry_after: Some(*retry_after), ..Self::refused(refusal) }
+            }
             _ => Self::unavailable(codes),
         }
     }

@@ -16,6 +16,9 @@ use crate::gate::Gate;
 
 /// Puts a [`Gate`] before a service.
 ///
+/// Behind it a handler finds in the request's extensions the proof, a [`Verified`], and the door itself, an `Arc<Gate>`, so
+/// that what it asks for beyond the door's own demands is refused in the same words.
+///
 /// The service's response body must be made from a `String`, as those of axum and of `http-body-util` are.
 ///
 /// ```
@@ -85,6 +88,7 @@ where
                 return Ok(gate.refuse(&answer));
             }
             let verified = parts.extensions.get::<Verified>().cloned();
+            parts.extensions.insert(Arc::clone(&gate));
             let mut response = inner.call(Request::from_parts(parts, body)).await?;
             gate.mark(&mut response, verified.as_ref());
             Ok(response)

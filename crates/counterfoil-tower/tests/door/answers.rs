@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use counterfoil::{
     By, Caller, Grant, Policy, Record, Registry, Rotation, Scope, Verified,
-    policy::{Assent, Objection, Refusal},
+    policy::{Approval, Assent, Objection, Refusal},
 };
 use counterfoil_tower::{Challenge, Codes, Gate, Later, Limiter, Renderer, Transport};
 use http::HeaderName;
@@ -106,8 +106,8 @@ impl Policy for Says {
     async fn at_use(&self, _: &Verified, _: &Caller) -> Result<Assent, Objection> {
         Err((self.0)())
     }
-    async fn at_issue(&self, _: &Grant) -> Result<(), Objection> {
-        Ok(())
+    async fn at_issue(&self, _: &Grant) -> Result<Approval, Objection> {
+        Ok(Approval::plain())
     }
     async fn at_rotate(&self, _: &Record, _: &By) -> Result<(), Objection> {
         Ok(())
@@ -128,6 +128,12 @@ fn a_policy_answers_in_its_own_words_or_not_at_all() {
         let json = reply.json();
         let told = [&json["code"], &json["detail"], &json["link"]];
         assert_eq!(told, ["subscription_required", "Pro only", "https://example.com/plans"]);
+    }
+    let registry = under(|| Refusal::new("rate_limited", "60 a minute").later(Duration::from_secs(12)));
+    let token = issue(&registry);
+    for reply in ask(&Gate::new(registry, Transport::bearer()), &bearer(token.expose())) {
+        assert_eq!((reply.status, reply.header("retry-after")), (429, Some("12")));
+        assert_eq!(reply.json()["code"], "rate_limited");
     }
     let registry = under(|| Objection::Unavailable("billing is down".into()));
     let token = issue(&registry);
