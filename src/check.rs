@@ -46,7 +46,7 @@ fn matched(
     let derived = match presented.printed {
         Some(_) => &[],
         None => {
-            selectors = Selectors::of(presented, keyring);
+            selectors = Selectors::of(*presented, keyring);
             selectors.as_slice()
         }
     };
@@ -147,7 +147,7 @@ pub(crate) fn begin(
             let job = Job { input, salt: phc.salt, cost: phc.cost, foreign: None };
             Ok(Checking::Slow(job, Unchecked { of, expected: phc.hash }))
         }
-        Form::Imported(digest) => imported::begin(presented, digest, record, slot_kind, of),
+        Form::Imported(digest) => imported::begin(*presented, digest, record, slot_kind, of),
     }
 }
 

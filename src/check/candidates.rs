@@ -18,7 +18,7 @@ pub fn selectors(presented: &Presented<'_>, keyring: &Keyring) -> Result<Selecto
     if has_wrong_tag(presented, keyring) {
         return Err(Malformed::Checksum.into());
     }
-    Ok(Selectors::of(presented, keyring))
+    Ok(Selectors::of(*presented, keyring))
 }
 
 #[inline]
@@ -41,7 +41,7 @@ impl Selectors {
     /// One for each key, and one for each part of the text that an imported digest may be over.
     const MAX: usize = Keyring::MAX_KEYS + 2;
 
-    pub(super) fn of(presented: &Presented<'_>, keyring: &Keyring) -> Self {
+    pub(super) fn of(presented: Presented<'_>, keyring: &Keyring) -> Self {
         let mut items = [Selector::NONE; Self::MAX];
         if let Some(printed) = presented.selector() {
             items[0] = printed;

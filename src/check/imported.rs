@@ -10,7 +10,7 @@ use crate::{
 /// Out of line: few tokens are imported, and those once.
 #[cold]
 pub(super) fn begin(
-    presented: &Presented<'_>,
+    presented: Presented<'_>,
     digest: &Imported,
     record: &Record,
     kind: SlotKind,

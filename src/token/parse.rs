@@ -16,21 +16,18 @@ impl TokenFormat {
         if text.len() > Self::MAX_LEN {
             return Err(Malformed::TooLong { found: text.len(), limit: Self::MAX_LEN }.into());
         }
-        if !text.is_ascii() {
-            return Err(Malformed::Character.into());
-        }
         let check_width = self.check_width();
         let selector_width = self.selector.map_or(0, |(_, width)| width + 1);
         let tail_width = selector_width + self.secret.1 + check_width;
-        let tail_at = rest.len().checked_sub(tail_width).ok_or(Malformed::Shape)?;
-        let (middle, tail) = rest.split_at(tail_at);
-        let (environment, routing) = self.parse_middle(middle)?;
+        let split = rest.len().checked_sub(tail_width).and_then(|tail_at| rest.split_at_checked(tail_at));
+        let (middle, tail) = split.ok_or_else(|| ascii_or(text, Malformed::Shape))?;
+        let (environment, routing) = self.parse_middle(middle).map_err(|reason| ascii_or(text, reason))?;
 
         let (printed, secret_and_check) = tail.as_bytes().split_at(selector_width);
         let (secret, check) = secret_and_check.split_at(self.secret.1);
         if let Some((alphabet, width)) = self.selector {
             if printed[width] != b'_' {
-                return Err(Malformed::Shape.into());
+                return Err(ascii_or(text, Malformed::Shape).into());
             }
             if !alphabet.contains_all(&printed[..width]) {
                 return Err(Malformed::Character.into());
@@ -51,7 +48,7 @@ impl TokenFormat {
     /// Reads what stands between the prefix and the fixed widths: `environment_` and `routing_`, each if the format has
     /// it. Neither can hold a `_`, so there is one way to read it.
     #[inline(always)]
-    fn parse_middle<'t>(&self, middle: &'t str) -> Result<(Option<&'t str>, Option<&'t str>), ParseError> {
+    fn parse_middle<'t>(&self, middle: &'t str) -> Result<(Option<&'t str>, Option<&'t str>), Malformed> {
         let (environment, middle) = if self.environments.is_empty() {
             (None, middle)
         } else {
@@ -63,11 +60,11 @@ impl TokenFormat {
             read.ok_or(Malformed::Environment)?
         };
         let Some((least, most)) = self.routing else {
-            return if middle.is_empty() { Ok((environment, None)) } else { Err(Malformed::Shape.into()) };
+            return if middle.is_empty() { Ok((environment, None)) } else { Err(Malformed::Shape) };
         };
         let routing = middle.strip_suffix('_').ok_or(Malformed::Routing)?;
         if !(least..=most).contains(&routing.len()) || !Self::is_routing(routing) {
-            return Err(Malformed::Routing.into());
+            return Err(Malformed::Routing);
         }
         Ok((environment, Some(routing)))
     }
@@ -86,6 +83,12 @@ impl TokenFormat {
         };
         if right { Ok(None) } else { Err(Malformed::Checksum.into()) }
     }
+}
+
+/// Every segment is held against its alphabet, so that a text which is not ASCII has failed: here is why.
+#[cold]
+fn ascii_or(text: &str, reason: Malformed) -> Malformed {
+    if text.is_ascii() { reason } else { Malformed::Character }
 }
 
 /// Why a text is no token of a family.
