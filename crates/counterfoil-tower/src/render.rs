@@ -2,11 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use counterfoil::Scope;
 use http::{
     HeaderValue, Response,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
-use serde_json::json;
+use serde::Serialize;
 
 use crate::answer::Answer;
 
@@ -50,24 +51,16 @@ impl Renderer {
     pub fn body(&self, answer: &Answer) -> String {
         match &self.write {
             Write::Own(write) => write(answer),
-            Write::Short => json!({ "error": answer.text }).to_string(),
-            Write::Problem => {
-                let status = answer.status();
-                let mut problem = json!({
-                    "type": "about:blank",
-                    "title": status.canonical_reason().unwrap_or_default(),
-                    "status": status.as_u16(),
-                    "detail": answer.text,
-                    "code": answer.code,
-                });
-                if let Some(scope) = &answer.scope {
-                    problem["scope"] = scope.as_str().into();
-                }
-                if let Some(link) = &answer.link {
-                    problem["link"] = link.as_str().into();
-                }
-                problem.to_string()
-            }
+            Write::Short => text_of(&Short { error: &answer.text }),
+            Write::Problem => text_of(&Problem {
+                kind: "about:blank",
+                title: answer.status().canonical_reason().unwrap_or_default(),
+                status: answer.status().as_u16(),
+                detail: &answer.text,
+                code: &answer.code,
+                scope: answer.scope.as_ref().map(Scope::as_str),
+                link: answer.link.as_deref(),
+            }),
         }
     }
 
@@ -83,6 +76,31 @@ impl Renderer {
         }
         response
     }
+}
+
+#[derive(Serialize)]
+struct Short<'a> {
+    error: &'a str,
+}
+
+/// The members of RFC 9457, section 3.1, and extensions (section 3.2).
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
+}
+
+fn text_of(body: &impl Serialize) -> String {
+    // INVARIANT: texts and a number, which are JSON always.
+    serde_json::to_string(body).unwrap_or_default()
 }
 
 impl fmt::Debug for Renderer {

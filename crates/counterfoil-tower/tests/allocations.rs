@@ -1,0 +1,56 @@
+//! A request through the layer → how many allocations it adds.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    convert::Infallible,
+    future::ready,
+    task::{Context, Poll, Waker},
+};
+
+use counterfoil::{Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat};
+use counterfoil_tower::{Gate, TokenLayer, Transport};
+use http::{Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
+#[derive(Clone)]
+struct Empty;
+
+impl Service<Request<()>> for Empty {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        ready(Ok(Response::new(String::new())))
+    }
+}
+
+#[test]
+fn a_good_token_costs_few_allocations_and_a_made_up_one_fewer() {
+    let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
+    let format = TokenFormat::builder("acme").build().unwrap();
+    let garbage = format.fake().unwrap();
+    let registry = Registry::builder(format, keyring, MemoryStore::new()).build().unwrap();
+    let grant = Grant::new(Owner::new("user-42").unwrap(), Lifetime::days(90));
+    let token = pollster::block_on(registry.issue(grant)).unwrap().token;
+    let mut service = TokenLayer::new(Gate::new(registry, Transport::bearer())).layer(Empty);
+
+    for (text, status, most) in [(token.expose(), 200, 6), (&*garbage, 401, 10)] {
+        let request = || Request::builder().header("authorization", format!("Bearer {text}")).body(()).unwrap();
+        // The first request notes the token's use.
+        assert_eq!(pollster::block_on(service.call(request())).unwrap().status(), status);
+        let prepared = request();
+        // A store in memory answers at once, so the future needs no executor, which would allocate too.
+        let mut context = Context::from_waker(Waker::noop());
+        let made = allocation_counter::measure(|| {
+            assert!(service.call(prepared).as_mut().poll(&mut context).is_ready());
+        });
+        assert!(made.count_total <= most, "{status}: {} allocations", made.count_total);
+    }
+}
