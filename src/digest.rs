@@ -3,6 +3,7 @@
 //! The only module that hashes, and the only one that compares secret bytes.
 
 pub(crate) mod argon2;
+pub(crate) mod fingerprint;
 pub(crate) mod imported;
 pub(crate) mod keyed;
 mod keyring;

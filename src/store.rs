@@ -8,7 +8,7 @@ mod shared;
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 pub use failure::{StoreError, StoreErrorKind};
-pub use idempotency::{IdempotencyKey, IdempotencyStore, Reservation, Reserved, Route};
+pub use idempotency::{IdempotencyKey, IdempotencyStore, RequestKey, Reservation, Reserved, Route};
 pub use query::{Columns, Cursor, Filter, InvalidCursor, LastUseCursor, ListQuery, Order, Page, Stored};
 pub use shared::SharedStore;
 

@@ -10,6 +10,7 @@ use crate::{
     scope::{Resolved, Scopes, ScopesRefused},
     seal::Sealing,
     store::{StoreError, StoreErrorKind, TokenStore},
+    subject::Actor,
     time::{InvalidTimestamp, Timestamp},
     token::Token,
 };
@@ -34,35 +35,48 @@ impl Registry {
     ///
     /// [`IssueError`]; nothing is stored then.
     pub async fn issue(&self, grant: Grant) -> Result<Issued, IssueError> {
-        let parts = &*self.0;
-        let now = parts.clock.now()?;
-        self.check_switch()?;
-        parts.issue_policy.lifetimes.check(grant.lifetime, now)?;
-        let Resolved { scopes, dropped } = parts.issue_policy.resolve(&grant.scopes)?;
-        let grant = grant.scopes(scopes);
-        if let Some(policy) = &parts.policy {
-            let approval = policy.at_issue(&grant).await.inspect_err(|objection| {
-                let by = grant.by.clone().map(Into::into).unwrap_or_default();
-                let of_owner = |event| Event { owner: Some(grant.owner.clone()), ..event }.by(&by);
-                self.tell_objection(objection, now, of_owner);
-            })?;
-            approval.check(&grant.scopes)?;
-            // The policy may have taken its time.
-            self.check_switch()?;
-        }
+        let now = self.0.clock.now()?;
+        let (grant, dropped) = self.admissible(grant, now)?;
+        self.ask_to_issue(&grant, now).await?;
         let mut attempt = 1;
         loop {
             let Minted { token, record } = self.mint(grant.clone(), now).await?;
-            match parts.store.insert(&record, parts.issue_policy.limit, now).await {
+            match self.0.store.insert(&record, self.0.issue_policy.limit, now).await {
                 Ok(()) => {
-                    let by = grant.by.map(Into::into).unwrap_or_default();
-                    self.emit(&Event::new(now, EventKind::Issued).of(&record).by(&by));
+                    self.tell_issued(&record, grant.by, now);
                     return Ok(Issued { token, record, dropped });
                 }
                 Err(error) if came_second(&error) && attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// The grant under the issue policy, and the scopes that it has dropped.
+    pub(super) fn admissible(&self, grant: Grant, now: Timestamp) -> Result<(Grant, Scopes), IssueError> {
+        self.check_switch()?;
+        let policy = &self.0.issue_policy;
+        policy.lifetimes.check(grant.lifetime, now)?;
+        let Resolved { scopes, dropped } = policy.resolve(&grant.scopes)?;
+        Ok((grant.scopes(scopes), dropped))
+    }
+
+    /// Asks the host's policy.
+    pub(super) async fn ask_to_issue(&self, grant: &Grant, now: Timestamp) -> Result<(), IssueError> {
+        let Some(policy) = &self.0.policy else { return Ok(()) };
+        let approval = policy.at_issue(grant).await.inspect_err(|objection| {
+            let by = grant.by.clone().map(Into::into).unwrap_or_default();
+            let of_owner = |event| Event { owner: Some(grant.owner.clone()), ..event }.by(&by);
+            self.tell_objection(objection, now, of_owner);
+        })?;
+        approval.check(&grant.scopes)?;
+        // The policy may have taken its time.
+        self.check_switch()
+    }
+
+    pub(super) fn tell_issued(&self, record: &Record, by: Option<Actor>, now: Timestamp) {
+        let by = by.map(Into::into).unwrap_or_default();
+        self.emit(&Event::new(now, EventKind::Issued).of(record).by(&by));
     }
 
     fn check_switch(&self) -> Result<(), IssueError> {
@@ -76,7 +90,7 @@ impl Registry {
         }
     }
 
-    async fn mint(&self, grant: Grant, now: Timestamp) -> Result<Minted, MintError> {
+    pub(super) async fn mint(&self, grant: Grant, now: Timestamp) -> Result<Minted, MintError> {
         let minting = grant.begin(self.0.families.mint_family(), &self.0.keyring, now, &*self.0.entropy)?;
         Ok(minting.halves.finish(self.seal(minting.sealing).await?))
     }

@@ -5,6 +5,8 @@ use std::{fmt, future::Future};
 use super::StoreError;
 pub use crate::idempotency::IdempotencyKey;
 use crate::{
+    digest::fingerprint::fingerprint,
+    record::Record,
     subject::Owner,
     text::bounded_text,
     time::Timestamp,
@@ -60,6 +62,41 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
 bounded_text! {
     /// The host's name of an operation, so that one key may serve several.
     Route, "route", 128
+}
+
+/// One request that may come twice: which operation, under which key, with which content.
+///
+/// ```
+/// use counterfoil::store::{IdempotencyKey, RequestKey, Route};
+///
+/// let request = RequestKey::new(Route::new("create")?, IdempotencyKey::new("7f3c")?, br#"{"name":"CI"}"#);
+/// # Ok::<(), counterfoil::text::InvalidText>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestKey {
+    route: Route,
+    key: IdempotencyKey,
+    fingerprint: [u8; 32],
+}
+
+impl RequestKey {
+    /// A request with this content, byte for byte, of which a SHA-256 is kept.
+    pub fn new(route: Route, key: IdempotencyKey, content: &[u8]) -> Self {
+        Self { route, key, fingerprint: fingerprint(content) }
+    }
+
+    /// What the request sets aside before `record` is stored.
+    pub(crate) fn reserving(&self, record: &Record, at: Timestamp) -> Reservation {
+        Reservation {
+            owner: record.owner().clone(),
+            route: self.route.clone(),
+            key: self.key.clone(),
+            fingerprint: self.fingerprint,
+            token: record.id(),
+            selector: record.slots().current.selector,
+            at,
+        }
+    }
 }
 
 /// What a request with an idempotency key has set aside.
