@@ -1,0 +1,215 @@
+//! Running the service: what to set, what to run, and what to do when something happens.
+//!
+//! For whoever sets a registry up and is called at night. After this page you have one with rules, upkeep and an audit,
+//! know what each event asks of you, and which call answers a leak, an owner who has left, and a store that takes no
+//! writes.
+//!
+//! # What to set
+//!
+//! All of it is given to [`Registry::builder`](crate::Registry::builder), once. What is left out has the default.
+//!
+//! | setting | default | mind |
+//! |---|---|---|
+//! | [`IssuePolicy::lifetimes`](crate::IssuePolicy) | any, forever too | holds for new tokens and new ends; a form offers what it [offers](crate::policy::Lifetimes::offered) |
+//! | [`IssuePolicy::limit`](crate::IssuePolicy) | none | active tokens of one owner; ended ones do not count |
+//! | [`IssuePolicy::scopes`](crate::IssuePolicy) | every well-formed scope | what the [catalog](crate::ScopeCatalog) never grants is refused at each use too |
+//! | [`IssuePolicy::switch`](crate::IssuePolicy) | open | keep a clone of the [`MintSwitch`](crate::policy::MintSwitch); it is of one process |
+//! | [`policy`](crate::registry::RegistryBuilder::policy) | none | your [`Policy`](crate::Policy): asked at use, issue and rotation |
+//! | [`policy_deadline`](crate::registry::RegistryBuilder::policy_deadline) | waits for as long as it takes | late is "try again", never a pass |
+//! | [`on_reuse`](crate::registry::RegistryBuilder::on_reuse) | an event | [`Reuse::Revoke`](crate::possession::Reuse::Revoke) ends the token, also for a client of the user's that has an old copy |
+//! | [`sink`](crate::registry::RegistryBuilder::sink) | none: no event is made | called in line; put a slow one behind a [`QueuedSink`](crate::event::QueuedSink) |
+//! | [`denials_per_second`](crate::registry::RegistryBuilder::denials_per_second) | 100 | of those without a proven secret; the others are counted |
+//! | [`uses`](crate::registry::RegistryBuilder::uses) | written once a minute for each token, 50,000 tokens noted | [`UseNotes`](crate::UseNotes) |
+//! | [`retention`](crate::registry::RegistryBuilder::retention) | revoked records 31 days, expired ones for ever | a [`Retention`](crate::Retention) for expired ones means that no later end brings them back |
+//! | [`warn_before`](crate::registry::RegistryBuilder::warn_before) | none | `expiring` events, once over all nodes; sending mail is yours |
+//! | [`revoke_unused_after`](crate::registry::RegistryBuilder::revoke_unused_after) | never | at least twice [`UseNotes::every`](crate::UseNotes), or `build` refuses |
+//! | [`serving`](crate::registry::RegistryBuilder::serving), [`audience`](crate::registry::RegistryBuilder::audience) | none | needed for formats with environments; for tokens that are meant for one audience |
+//! | `slow_hash_threads`, `slow_hash_queue`, `remember_slow_hashes` | a thread for each processor and at most four, 64 waiting, nothing remembered | only where the keyring makes or meets Argon2id digests; see the [`threat_model`](super::threat_model) |
+//!
+//! # A complete set-up
+//!
+//! ```
+//! use counterfoil::{
+//!     Actor, By, Caller, Denial, Grant, IssuePolicy, Keyring, Lifetime, MemoryStore, Owner, Policy, Record, Registry,
+//!     Retention, Rotation, Scope, ScopeCatalog, Scopes, TokenFormat, UnknownScopes, Verified,
+//!     event::{Event, EventSink, QueuedSink},
+//!     policy::{Approval, Assent, Lifetimes, MintSwitch, Objection, Refusal},
+//!     possession::Reuse,
+//!     registry::{IssueError, VerifyError},
+//! };
+//! use std::{
+//!     error::Error,
+//!     sync::{Arc, Mutex},
+//!     time::Duration,
+//! };
+//!
+//! const DAY: Duration = Duration::from_secs(86_400);
+//!
+//! /// The service's own users: who has left, and what the others may do.
+//! #[derive(Debug, Clone, Default)]
+//! struct Users {
+//!     gone: Arc<Mutex<Vec<Owner>>>,
+//! }
+//!
+//! impl Users {
+//!     fn rights_of(&self, owner: &Owner) -> Result<Scopes, Objection> {
+//!         if self.gone.lock().unwrap().contains(owner) {
+//!             return Err(Refusal::new("account_closed", "this account is closed").into());
+//!         }
+//!         "parts:*".parse().map_err(|error| Objection::Unavailable(Box::new(error)))
+//!     }
+//! }
+//!
+//! impl Policy for Users {
+//!     async fn at_use(&self, verified: &Verified, _: &Caller) -> Result<Assent, Objection> {
+//!         Ok(Assent::plain().ceiling(self.rights_of(verified.record().owner())?))
+//!     }
+//!     async fn at_issue(&self, grant: &Grant) -> Result<Approval, Objection> {
+//!         Ok(Approval::plain().ceiling(self.rights_of(&grant.owner)?))
+//!     }
+//!     async fn at_rotate(&self, record: &Record, _: &By) -> Result<(), Objection> {
+//!         self.rights_of(record.owner()).map(drop)
+//!     }
+//! }
+//!
+//! /// Where events are kept, out of reach of whoever writes to the tokens' database.
+//! #[derive(Debug, Clone, Default)]
+//! struct Audit(Arc<Mutex<Vec<&'static str>>>);
+//!
+//! impl EventSink for Audit {
+//!     fn emit(&self, event: &Event) {
+//!         self.0.lock().unwrap().push(event.kind.as_str());
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn Error>> {
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+//! # runtime.block_on(async {
+//! # let keys = format!("2026:{}:mint", counterfoil::draw_server_key()?);
+//! let keyring: Keyring = keys.parse()?; // from the environment or a file, never from the database
+//! let catalog = ScopeCatalog::builder()
+//!     .scope("parts:read", "See parts")
+//!     .scope("parts:write", "Change parts")
+//!     .implies("parts:write", "parts:read")
+//!     .never("tokens:*") // tokens never manage tokens
+//!     .build()?;
+//! let (users, audit, switch) = (Users::default(), Audit::default(), MintSwitch::default());
+//! let queue = QueuedSink::start(audit.clone(), 1024)?;
+//!
+//! let registry = Registry::builder(TokenFormat::builder("acme").build()?, keyring, MemoryStore::new())
+//!     .issue_policy(IssuePolicy {
+//!         limit: Some(50),
+//!         scopes: Some((Arc::new(catalog), UnknownScopes::Reject)),
+//!         lifetimes: Lifetimes::among([30 * DAY, 90 * DAY, 365 * DAY]).by_default(Lifetime::days(90))?,
+//!         switch: switch.clone(),
+//!         ..IssuePolicy::default()
+//!     })
+//!     .policy(users.clone())
+//!     .policy_deadline(Duration::from_millis(500), tokio::time::sleep)
+//!     .on_reuse(Reuse::Revoke)
+//!     .sink(queue.clone())
+//!     .retention(Retention { expired: Some(365 * DAY), ..Retention::default() })
+//!     .warn_before([7 * DAY, DAY])
+//!     .revoke_unused_after(365 * DAY)
+//!     .build()?;
+//! let background = tokio::spawn(registry.background(tokio::time::sleep, Duration::from_secs(30)));
+//!
+//! // A user makes a token; the form named no lifetime. Scopes beyond the user's rights would be refused by name.
+//! let ann = Owner::new("user-42")?;
+//! let lifetime = registry.issue_policy().lifetime(None)?;
+//! let grant = Grant::new(ann.clone(), lifetime).scopes("parts:write".parse()?);
+//! let issued = registry.issue(grant.clone()).await?;
+//! let verified = registry.verify(issued.token.expose()).await?;
+//! verified.require(&"parts:read".parse::<Scope>()?)?; // implied
+//!
+//! // A secret that was rotated away comes back: an old copy or a stolen one, so the token ends.
+//! let renewed = registry.rotate(issued.record.id(), &Rotation::at_once()).await?;
+//! let reused = registry.verify(issued.token.expose()).await.unwrap_err();
+//! assert!(matches!(reused, VerifyError::Denied(Denial::Superseded)));
+//! let ended = registry.verify(renewed.token.expose()).await.unwrap_err();
+//! assert!(matches!(ended, VerifyError::Denied(Denial::Revoked)));
+//!
+//! // Somebody reports a token that they have found.
+//! let leaked = registry.issue(grant.clone()).await?;
+//! let done = registry.revoke_presented(leaked.token.expose(), Actor::new("leak-report")?, &Caller::unknown()).await?;
+//! assert!(!done.already);
+//!
+//! // The owner leaves: first the rule, so that nothing new is made, then the tokens.
+//! registry.issue(grant.clone()).await?;
+//! users.gone.lock().unwrap().push(ann.clone());
+//! assert!(matches!(registry.issue(grant.clone()).await, Err(IssueError::Policy(Objection::Refused(_)))));
+//! let revocation = registry.revoke_all(ann, Actor::new("admin:7")?).await?;
+//! assert_eq!((revocation.revoked.len(), revocation.already), (1, 2));
+//!
+//! // An incident: nothing is minted on this node, until the switch is opened again.
+//! switch.stop();
+//! assert!(matches!(registry.issue(grant).await, Err(IssueError::Stopped)));
+//!
+//! // The end: no more runs, then what is noted, then what is queued.
+//! background.abort();
+//! assert_eq!(registry.shutdown().await?, 1); // the one use
+//! queue.flush(); // waits on this thread
+//! let told = audit.0.lock().unwrap();
+//! let of_the_reuse = ["issued", "used", "rotated", "denied", "revoked", "denied"];
+//! let of_the_rest = ["issued", "revoked", "issued", "refused", "revoked"];
+//! assert_eq!(*told, [&of_the_reuse[..], &of_the_rest].concat());
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! The same without a runtime: leave the deadline out, and call [`maintain`](crate::Registry::maintain) from a job of
+//! your own.
+//!
+//! # What runs
+//!
+//! [`Registry::maintain`](crate::Registry::maintain) is one run, [`Registry::background`](crate::Registry::background)
+//! one after the other. Each step is bounded, and is made whether or not another failed.
+//!
+//! | step | does | bound of a run | which node |
+//! |---|---|---|---|
+//! | uses | writes the uses that are due | what is noted | every one: notes are in memory |
+//! | purge | deletes what is past its retention | 5,000 records | one is enough |
+//! | warnings | claims and tells each threshold once | 5,000 tokens looked at | one is enough |
+//! | sweep | revokes what was not used for too long | 5,000 tokens looked at | one is enough, but see below |
+//!
+//! - Any number of nodes may run all of it at the same time. [`Maintained::more`](crate::Maintained) says that a step
+//!   has reached its bound; the next run goes on.
+//! - The sweep goes by the uses in the store. A node that could not write its own sweeps nothing in that run, and one
+//!   that had to drop a use none until that use would be too old to count: [`sweep_put_off`](crate::Maintained). It
+//!   does not know what *another* has not written, so the time must be longer by far than any may run without the store.
+//! - Idempotency keys are yours to [forget](crate::store::IdempotencyStore::forget).
+//! - At the end of the host call [`shutdown`](crate::Registry::shutdown): uses that are noted and not written are gone
+//!   with the process. Then [`flush`](crate::event::QueuedSink::flush) the queue, off the runtime if the sink is slow.
+//!
+//! # What events ask of you
+//!
+//! All events with their fields are in the table of [`event`](crate::event). These ask for something:
+//!
+//! | event | it means | do |
+//! |---|---|---|
+//! | `denied`, of [`Superseded`](crate::Denial::Superseded) | a secret that was rotated away was presented | look at its caller; tell the owner; rotate at once or revoke, or let [`Reuse::Revoke`](crate::possession::Reuse::Revoke) do it |
+//! | `denials_suppressed` | somebody presents many texts that look like tokens, without a right secret | limit requests by source, before the registry |
+//! | `overloaded` | more slow hashes than threads and queue take; those requests got "try again" | limit by source; a [keyed checksum](crate::Checksum::Keyed); `remember_slow_hashes` |
+//! | `unverifiable` | this node lacks a server key | [`rotating_server_keys`](super::rotating_server_keys) |
+//! | `rehash_failed` | a digest could not be made anew; the request was served, and none is tried for a minute | look at the store |
+//! | `expiring` | an end comes near | tell the owner |
+//! | `uses_dropped` | more tokens in use than are noted at once, or a failed write during an import | a greater [`UseNotes::bound`](crate::UseNotes), or shorter pauses between runs; import the batch again |
+//! | `maintenance_failed` | a step failed in the background | look at the store; the next run tries again |
+//! | `events_dropped` | the sink is slower than the requests; changes are not among those dropped | a greater queue, a faster sink |
+//!
+//! # What to do when
+//!
+//! | it happens | do | mind |
+//! |---|---|---|
+//! | an owner leaves | let [`at_issue`](crate::Policy::at_issue) and [`at_use`](crate::Policy::at_use) refuse the owner, then [`revoke_all`](crate::Registry::revoke_all) | in this order: what is issued after the revocation is not touched by it; tokens stay dead should the owner come back |
+//! | an owner is to pause | a policy that refuses with a code of yours, or [`suspend`](crate::Registry::suspend) for each token | both can be taken back; a revocation cannot |
+//! | a leak is reported, with the token's text | [`revoke_presented`](crate::Registry::revoke_presented) | the text is the proof. Answer all that it refuses alike. A secret that was rotated away ends nothing, unless you chose [`Reuse::Revoke`](crate::possession::Reuse::Revoke) |
+//! | a leak is reported without it | find the token by owner or id, [`revoke`](crate::Registry::revoke) or [`rotate`](crate::Registry::rotate) at once | rotation keeps id, name and scopes, and goes on while minting is stopped |
+//! | a client rotates and the answer is lost | it asks again under the same key: [`rotate_once`](crate::Registry::rotate_once) | nothing is changed twice; the text cannot be shown again |
+//! | minting must stop | [`MintSwitch::stop`](crate::policy::MintSwitch::stop) on every node | tokens stay good; imports go on |
+//! | the store takes no writes | nothing for requests: tokens verify, uses stay noted | a revocation fails with [`ReadOnly`](crate::store::StoreErrorKind::ReadOnly); until it can be stored, let `at_use` refuse that token |
+//! | the store is away | nothing: every token gets "try again" | it is neither a refusal nor a pass |
+//! | the policy cannot answer | the same: "try again" | a deadline, or requests wait for as long as it does |
+//! | a server key may be known | [`rotating_server_keys`](super::rotating_server_keys), "After a break-in" | a switch of minting is no help: whoever has key and database makes tokens without you |
+//! | a backup was put back | make the revocations since then again, from the events | rotations since then are gone too: the newest secrets of those tokens are unknown, and the ones before are good again |
