@@ -24,7 +24,7 @@
 //! | [`warn_before`](crate::registry::RegistryBuilder::warn_before) | none | `expiring` events, once over all nodes; sending mail is yours |
 //! | [`revoke_unused_after`](crate::registry::RegistryBuilder::revoke_unused_after) | never | at least twice [`UseNotes::every`](crate::UseNotes), or `build` refuses |
 //! | [`serving`](crate::registry::RegistryBuilder::serving), [`audience`](crate::registry::RegistryBuilder::audience) | none | needed for formats with environments; for tokens that are meant for one audience |
-//! | `slow_hash_threads`, `slow_hash_queue`, `remember_slow_hashes` | a thread for each processor and at most four, 64 waiting, nothing remembered | only where the keyring makes or meets Argon2id digests; see the [`threat_model`](super::threat_model) |
+//! | `slow_hash_threads`, `slow_hash_queue`, `remember_slow_hashes` of the [builder](crate::registry::RegistryBuilder) | a thread for each processor and at most four, 64 waiting, nothing remembered | only where the keyring makes or meets Argon2id digests; see the [`threat_model`](super::threat_model) |
 //!
 //! # A complete set-up
 //!

@@ -32,6 +32,8 @@
 //! # All steps, with two nodes
 //!
 //! Two registries over one store are two nodes in the middle of a rollout. At no step is a good token refused.
+//! `tests/server_keys.rs: no_token_is_refused_while_keys_are_replaced` shows the same under load, with three nodes, in
+//! memory and in SQLite, for keyed and slow digests, with and without a selector.
 //!
 //! ```
 //! use counterfoil::{
@@ -107,12 +109,15 @@
 //! |---|---|
 //! | a token that nobody uses | it is used, revoked and purged, or expired and purged |
 //! | a blocked or suspended token | the same |
-//! | a revoked or expired token | [`purge`](crate::TokenStore::purge) takes its row |
+//! | a revoked token | [`maintain`](crate::Registry::maintain) deletes its row, after its [`Retention`](crate::Retention): 31 days |
+//! | an expired token | the same, if you give expired ones a retention: by default they are kept |
 //! | a retiring secret | it is used within its overlap, or later rotations push it out |
 //! | a spent secret | later rotations push it out: one at once, or two with an overlap |
 //!
-//! [`Filter::key`](crate::store::Filter) with `unused_since` lists the idle ones, so that their owners can be told, or
-//! the tokens revoked by the same filter. If you drop the key while only revoked or ended tokens hold it, whoever
+//! [`Filter::key`](crate::store::Filter) with `unused_since` lists the idle ones, so that their owners can be told, or the
+//! tokens ended with [`revoke_all`](crate::Registry::revoke_all) by the same filter;
+//! [`revoke_unused_after`](crate::registry::RegistryBuilder::revoke_unused_after) does so by itself, whatever their key.
+//! An imported digest holds no key. If you drop the key while only revoked or ended tokens hold it, whoever
 //! presents one is told "cannot be checked" and not "revoked": no harm, and a line in your log for each.
 //!
 //! # Formats for which step 4 is different
@@ -128,7 +133,7 @@
 //! | you see | it means | do |
 //! |---|---|---|
 //! | events `unverifiable`, answers 503 | a node lacks a key that another one mints with, or the key went too early | put the key back on that node |
-//! | events `rehash_failed` | a digest could not be stored anew; the request was served | look at the store; it is tried again on the next use |
+//! | events `rehash_failed` | a digest could not be made anew; the request was served | look at the store; that node tries none for a minute, and then with the next use |
 //! | the count does not fall | idle, paused or ended tokens | the table above |
 //! | the count rises again | a node still mints with the older key | finish step 2 |
 //! | `keyring entry 3: …` at the start | the text is no keyring; no key is in the message | mend the entry |
@@ -137,8 +142,32 @@
 //!
 //! The four steps are for keys that nobody else has. Whoever had a key *and* could write rows may have made tokens, and a
 //! made-up row moves to the new key on its use like any other. So close the database first; then replace the key at once,
-//! without the old one beside it, so that nothing made with it is accepted; revoke what is left of it, by
-//! [`Filter::key`](crate::store::Filter); and look at the tokens that moved, or revoke those too.
+//! without the old one beside it, so that nothing made with it is accepted; and end what is left of it:
+//!
+//! ```
+//! # use counterfoil::{Actor, Grant, KeyId, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat, draw_server_key};
+//! use counterfoil::store::Filter;
+//!
+//! # pollster::block_on(async {
+//! # let store = MemoryStore::new();
+//! # let node = |keys: String| -> Result<Registry, Box<dyn std::error::Error>> {
+//! #     let format = TokenFormat::builder("acme").build()?;
+//! #     Ok(Registry::builder(format, keys.parse::<Keyring>()?, store.clone()).build()?)
+//! # };
+//! # let before = node(format!("2026:{}:mint", draw_server_key()?))?;
+//! # let _ = before.issue(Grant::new(Owner::new("user-42")?, Lifetime::days(90))).await?;
+//! # let registry = node(format!("2027:{}:mint", draw_server_key()?))?;
+//! let known: KeyId = "2026".parse()?;
+//! let of_it = Filter { key: Some(known), ..Filter::all() };
+//! let revocation = registry.revoke_all(of_it, Actor::new("incident:17")?).await?;
+//! assert_eq!(revocation.revoked.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! [`revoke_all`](crate::Registry::revoke_all) marks rows without reading them, so that made-up and damaged ones end too.
+//! Then look at the tokens that moved to a newer key while somebody else could write, or end those as well: by owner, or
+//! by `created_before`. If you cannot tell, [`Filter::all`](crate::store::Filter::all) ends every token there is.
 //!
 //! # A change of algorithm
 //!

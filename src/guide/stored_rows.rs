@@ -27,7 +27,8 @@
 //! | `body` | JSON object, at most 128 KiB | all else, below | **no** |
 //!
 //! A `SlotRow` is `selector` (unique over all slots of all rows), `digest`, and `key`: the id of the server key, which
-//! must be the one that the digest names. A mark's detail is `{}` or has `by` (text to 255 bytes) and `reason` (to 500).
+//! must be the one that the digest names, and is empty for an imported digest, which has none. A mark's detail is `{}` or
+//! has `by` (text to 255 bytes) and `reason` (to 500).
 //!
 //! # Digests
 //!
@@ -49,6 +50,23 @@
 //! password. Selectors that are not printed are `~` and the first 16 bytes of an HMAC of the text under the key of
 //! `counterfoil/1/selector`. `tests/vectors/confirm.py` computes all of these again, in another language.
 //!
+//! # Imported digests
+//!
+//! A digest that other software made is kept in its own form until the token's first use, behind what it is over:
+//!
+//! ```text
+//! $imported$over=text$sha256$<43 characters: 32 bytes, base64 of RFC 4648, section 5, unpadded>
+//! $imported$over=secret$argon2id$v=19$m=65536,t=3,p=4$<base64: salt, 8 to 64 bytes>$<base64: 16 to 64 bytes>
+//! ```
+//!
+//! `over` is `text`, the whole token, or `secret`, the segment alone. There is no key in either, and nothing of the row
+//! is bound: neither `id` nor `tenant` nor `owner`. Since `key` is empty,
+//! [`count_by_key`](crate::TokenStore::count_by_key) counts such a slot under no key.
+//!
+//! Where the token's text prints no selector, an imported SHA-256 is found by `~sha256-` and 22 characters: the first 16
+//! bytes, in unpadded base64 of section 5, of the SHA-256 of `counterfoil/1/imported-selector` and the hash. The first use
+//! replaces digest, key and, in that case, selector; `digest_version` goes up by one, and `version` does not.
+//!
 //! # Members of the body
 //!
 //! | member | JSON | if it is missing |
@@ -59,6 +77,7 @@
 //! | `routing` | text | none |
 //! | `created_by` | text to 255 bytes | unknown |
 //! | `rotated_at` | number, a time | never |
+//! | `rotation_key` | object: `at`, the time of the rotation, and `key`, its idempotency key | none; so it is if `at` is not `rotated_at`, as after a rotation by a node that does not know this member |
 //! | `name`, `description` | text to 200 and to 1000 bytes | none |
 //! | `tags` | array of at most 32 texts of up to 64 bytes | none |
 //! | `metadata` | object of at most 4096 bytes in compact form, at most 32 levels | empty |
@@ -69,7 +88,8 @@
 //!
 //! A member that this version does not know is **kept** as it is and written back with every change, so an older node
 //! loses nothing that a newer one has written. An unknown member of `restrictions` is kept too, and refuses the token
-//! here: a condition that cannot be judged does not hold. Of a mark's detail only `by` and `reason` are kept.
+//! here: a condition that cannot be judged does not hold. A mark's detail is the exception: it has the two members `by` and
+//! `reason`, and others are **dropped** by the next change of the row on a node that does not know them.
 //!
 //! # Damage
 //!
@@ -136,7 +156,7 @@
 //! | you change | and |
 //! |---|---|
 //! | `id`, `tenant`, `owner` | every secret of the row is wrong from then on: mint anew for the new owner, and revoke |
-//! | a digest, or move one to another row | that secret is wrong |
+//! | a digest, or move one to another row | that secret is wrong, unless the digest is an imported one |
 //! | a selector | the token is not found |
 //! | `expires_at`, a mark, scopes, networks | it takes effect, silently: no digest covers them |
 //! | any of it under a running service | raise `version` by one, or a change that is under way overwrites yours |

@@ -16,7 +16,7 @@
 //! | 10 | `insert`, `find`, `get` | a registry over it issues and verifies |
 //! | 10 | `update`, `revoke` | a registry over it rotates and revokes |
 //! | 10 | `list`, with [`Filter`](crate::store::Filter) as SQL or by [`Filter::matches`](crate::store::Filter::matches) | pages of one row show each row once |
-//! | 10 | `record_uses`, `purge`, `claim_warning`, `count_by_key` | the check below passes, and the conformance suite |
+//! | 10 | `record_uses`, `purge`, `claim_warning`, `count_by_key` | the conformance suite below passes |
 //!
 //! # Tables
 //!
@@ -107,8 +107,29 @@
 //!
 //! # Check it
 //!
-//! `counterfoil-testkit` is the conformance suite: it holds a store against every clause of the contract, races
-//! included. The clauses that are missed most also fit on a page. Point this at your store:
+//! `counterfoil-testkit` is the conformance suite: a named check for each promise of
+//! [`TokenStore`](crate::TokenStore) and [`IdempotencyStore`](crate::store::IdempotencyStore), races included. With it
+//! as a dev-dependency this is all of `tests/store_contract.rs` in your crate, and a `#[test]` for each promise:
+//!
+//! ```
+//! # use counterfoil::MemoryStore as MyStore;
+//! use counterfoil_testkit::{Fresh, Harness};
+//!
+//! fn harness() -> Harness<MyStore> {
+//!     // An empty store each time; and how to wait: `move |job| runtime.block_on(job)`, if it needs a runtime.
+//!     Harness::new(|| async { Fresh::new(MyStore::new()) }, pollster::block_on)
+//! }
+//!
+//! counterfoil_testkit::token_store_tests!(harness());
+//! counterfoil_testkit::idempotency_store_tests!(harness()); // if it is one of these too
+//! # fn main() { counterfoil_testkit::tokens::run_check(&harness(), "every_field_comes_back").assert_all_kept() }
+//! ```
+//!
+//! Give it more, and it looks at more: `Fresh::beside`, a second store on the same records, so that the calls go to
+//! several nodes in turn; `Fresh::corrupting`, a hand that damages a row, so that the promises on corrupt rows are looked
+//! at. What it cannot see is that a write outlives a crash, and that a look-up is one indexed read.
+//!
+//! The clauses that are missed most also fit on a page. Point this at your store:
 //!
 //! ```
 //! use counterfoil::{
