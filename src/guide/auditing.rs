@@ -19,7 +19,9 @@
 //! Beside them, short and worth the minutes: `src/check/candidates.rs` (what is looked for, and the keyed checksum before
 //! the lookup), `src/seal.rs` (the check's mirror: what is stored of a new token), `src/record/row.rs` (how a hostile row
 //! is read), `src/digest/argon2.rs` (how its cost is bounded), `src/registry/verifying.rs` (the order in which all of it
-//! is called; no decision is made there), and `src/alphabet.rs` (how characters are drawn).
+//! is called; no decision is made there), `src/possession.rs` (what a right secret may do without the rest of the table),
+//! and `src/alphabet.rs` (how characters are drawn). If you import: `src/digest/imported.rs` and `src/check/imported.rs`.
+//! If you remember slow hashes: `src/digest/memo.rs`.
 //!
 //! Then the [`threat_model`](super::threat_model), for what none of this promises.
 //!
@@ -49,6 +51,8 @@
 //! | a digest is worthless under the name of another key | `tests/properties.rs: a_digest_under_the_name_of_another_key_verifies_nothing` |
 //! | digests move to the minting key on use, never back, and a missing key refuses nobody | `tests/registry.rs: a_digest_moves_to_the_minting_key_on_use_and_its_version_stays` |
 //! | a stored cost is bounded before memory is taken | `tests/vectors.rs: rows_are_read_or_refused_as_stated`, with `tests/vectors/rows/argon2_memory_4_gib.txt` and its neighbours |
+//! | no good token is refused while keys are replaced under load, node by node | `tests/server_keys.rs: no_token_is_refused_while_keys_are_replaced` |
+//! | what cannot be made anew is let be for a minute, and touches no request | `tests/failures.rs: a_digest_that_cannot_be_made_anew_is_let_be_for_a_minute` |
 //! | a build without Argon2 says so, and calls no secret wrong | `tests/no_features.rs: an_argon2id_digest_is_unsupported_and_a_keyed_one_is_checked` |
 //!
 //! ## Tokens
@@ -64,6 +68,31 @@
 //! | a made-up keyed checksum is refused before a lookup | `tests/registry.rs: a_made_up_keyed_checksum_dies_before_the_lookup` |
 //! | without randomness nothing is stored | `tests/registry.rs: without_randomness_nothing_is_stored` |
 //! | a scanner's pattern finds every token and fake | `tests/properties.rs: a_scanner_finds_tokens_and_fakes` |
+//!
+//! ## Slow hashes
+//!
+//! | claim | held by |
+//! |---|---|
+//! | beyond threads and queue all are refused at once, and who comes later is served | `tests/slow_hashes.rs: beyond_threads_and_queue_all_are_refused_and_later_callers_are_served`, `src/digest/pool.rs: what_is_beyond_the_bound_is_refused_and_who_comes_later_is_served` |
+//! | who has gone away leaves the place, and no hash is made for them | `src/digest/pool.rs: who_has_gone_away_leaves_the_place`, `src/digest/pool.rs: no_hash_is_made_for_who_has_gone_away_and_no_memory_is_kept_beyond_the_bound` |
+//! | everyone gets their own hash, and threads end with the registry | `src/digest/pool.rs: all_of_many_callers_get_their_own_hash`, `src/digest/pool.rs: all_threads_end_with_the_pool` |
+//! | a verification that begins after a change never passes from memory, in every order of their steps | `src/registry/hashing/interleavings.rs: a_verification_that_begins_after_a_change_never_passes_from_memory`, `tests/slow_hashes.rs: a_change_is_seen_by_the_next_verification` |
+//! | a secret that was wrong is never remembered | `tests/slow_hashes.rs: only_a_secret_that_was_right_is_remembered` |
+//! | what is remembered is of one digest in one place, in this process | `src/digest/memo.rs: only_the_same_job_in_the_same_place_is_known`, `src/digest/memo.rs: a_key_of_another_process_knows_nothing`, `tests/slow_hashes.rs: what_is_remembered_of_a_digest_does_not_serve_for_the_one_that_replaced_it` |
+//! | without randomness nothing is remembered, and all is verified | `tests/slow_hashes.rs: without_randomness_nothing_is_remembered_and_all_is_verified` |
+//!
+//! ## Imports
+//!
+//! | claim | held by |
+//! |---|---|
+//! | a token of another system verifies, and is bound to its row and a key on its first use | `tests/import.rs: a_token_verifies_and_is_bound_to_its_row_on_its_first_use` |
+//! | digests are those that other software makes, in each of its spellings | `tests/vectors.rs: digests_of_other_software_are_read_and_verified_or_refused_as_stated`, `tests/properties.rs: an_imported_token_verifies_however_its_digest_is_spelt_and_no_edit_of_it_does`, `tests/import.rs: only_what_other_software_writes_is_read_as_its_digest` |
+//! | a format that does not accept them verifies none | `tests/import.rs: a_row_whose_format_accepts_no_such_digest_is_neither_good_nor_wrong`, `tests/import.rs: a_format_without_selector_looks_for_imports_only_if_it_accepts_them` |
+//! | what is stored is no token | `tests/import.rs: what_is_stored_verifies_nothing_when_it_is_presented` |
+//! | a hash of the secret alone leaves no second spelling of the text | `tests/import.rs: a_hash_of_the_secret_alone_leaves_no_second_spelling` |
+//! | what could never verify is refused, row by row | `tests/import.rs: what_could_never_verify_is_refused_row_by_row`, `tests/import.rs: formats_that_could_not_verify_an_import_are_not_built` |
+//! | a batch can be imported again, whatever has become of it | `tests/import.rs: a_batch_can_be_imported_again_whatever_has_become_of_it` |
+//! | nothing printable holds an imported digest, or what finds it by that | `tests/redaction.rs: an_import_shows_neither_its_digest_nor_what_finds_it_by_that` |
 //!
 //! ## Hostile input, and leaks
 //!
@@ -89,6 +118,56 @@
 //! | reuse of the newest spent secret is an event with its token and caller | `tests/registry.rs: the_reuse_of_a_spent_secret_is_an_event_with_its_token_and_caller` |
 //! | a lookup searches primary keys alone | `crates/counterfoil-sqlx/src/sqlite/find.rs: only_primary_keys_are_searched` |
 //!
+//! ## The host's rules
+//!
+//! | claim | held by |
+//! |---|---|
+//! | lifetimes hold behind the form, for new tokens and new ends | `tests/policy.rs: lifetimes_hold_behind_the_form_for_new_tokens_and_new_ends`, `tests/policy.rs: a_lifetime_is_within_the_rules_or_refused_with_what_is_allowed` |
+//! | a thrown switch stops minting and nothing else, also while a policy thinks | `tests/policy.rs: a_thrown_switch_stops_minting_and_nothing_else`, `tests/policy.rs: a_switch_thrown_while_the_policy_thinks_stops_that_token_too` |
+//! | scopes beyond the owner's rights are refused by name | `tests/policy.rs: scopes_beyond_the_owner_s_rights_are_refused_by_name_and_never_narrowed` |
+//! | a ceiling only ever lowers | `tests/policy.rs: a_ceiling_of_the_moment_only_ever_lowers_and_a_user_comes_along` |
+//! | an objection is never a pass; nor is a policy that hangs or panics | `tests/policy.rs: an_objection_is_a_refusal_or_silence_and_never_a_pass`, `tests/policy.rs: a_policy_that_hangs_or_panics_is_unavailable` |
+//!
+//! ## Rotation, and the end of tokens
+//!
+//! | claim | held by |
+//! |---|---|
+//! | a rotation that comes twice under one key is made once, also at the same time | `tests/rotation.rs: a_repeat_may_name_the_version_that_it_has_replaced`, `tests/rotation.rs: of_two_rotations_at_the_same_time_one_is_made` |
+//! | a key that an older node has left behind makes no new rotation look like a repeat | `tests/rotation.rs: a_key_says_nothing_of_a_rotation_that_it_was_not_kept_for` |
+//! | reuse of a spent secret is told, and ends the token if the host says so; only a right secret is reuse | `tests/rotation.rs: the_reuse_of_a_spent_secret_is_told_and_ends_the_token_if_the_host_says_so`, `tests/rotation.rs: only_a_right_secret_is_reuse` |
+//! | all tokens of an owner end, those of others stay, and they stay dead | `tests/revocation.rs: all_tokens_of_an_owner_end_and_those_of_others_stay`, `tests/revocation.rs: the_old_tokens_of_an_owner_who_is_back_stay_dead` |
+//! | whoever holds a right secret can end its token, from anywhere | `tests/revocation.rs: whoever_holds_a_right_secret_ends_the_token`, `tests/revocation.rs: where_a_token_may_be_used_is_not_asked` |
+//! | who proves nothing ends nothing and learns nothing | `tests/revocation.rs: who_proves_nothing_ends_nothing_and_learns_nothing` |
+//! | on a store that takes no writes tokens verify, and changes say why not | `tests/failures.rs: on_a_read_only_store_tokens_verify_and_changes_say_why_not` |
+//!
+//! ## Uses, upkeep and events
+//!
+//! | claim | held by |
+//! |---|---|
+//! | only a use that was allowed is noted, and noting it allocates nothing for a known token | `tests/usage.rs: only_a_use_that_was_allowed_is_noted`, `tests/usage.rs: noting_a_use_of_a_token_that_is_known_allocates_nothing` |
+//! | no request fails because uses cannot be written, and they are written later | `tests/usage.rs: a_read_only_store_fails_no_request_and_gets_the_uses_later` |
+//! | a use beyond the bound is dropped and told with its count | `tests/usage.rs: a_use_over_the_bound_is_dropped_and_told_once_with_its_count` |
+//! | a record is deleted once its retention is exceeded, and not before | `tests/maintain.rs: a_record_is_deleted_once_its_retention_is_exceeded` |
+//! | each threshold is told once, over all nodes | `tests/maintain.rs: each_threshold_is_told_once_and_the_nearest_alone`, `tests/maintain.rs: of_several_nodes_one_warns` |
+//! | nothing is revoked as unused while not all uses are known | `tests/maintain.rs: without_knowing_all_uses_nothing_is_swept`, `tests/maintain.rs: a_sweep_that_outruns_the_uses_is_not_built` |
+//! | a step that fails keeps no other from being made, and the background goes on | `tests/maintain.rs: a_step_that_fails_keeps_no_other_from_being_made`, `tests/maintain.rs: in_the_background_it_goes_on_after_failures_and_ends_with_the_registry` |
+//! | the table of events holds every one, and each says of whom it is | `src/event.rs: the_table_holds_every_kind_with_its_fields`, `tests/events.rs: the_documented_events_are_these`, `tests/events.rs: an_event_says_of_whom_it_is` |
+//! | denials without a proven secret are told so many a second, and a malformed text is no event | `tests/events.rs: denials_without_a_proven_secret_are_told_so_many_a_second`, `tests/events.rs: a_malformed_text_is_no_event` |
+//! | a sink that hangs holds up no verification, and no change is lost | `tests/events.rs: a_sink_that_hangs_holds_up_no_verification`, `tests/events.rs: changes_wait_for_room_and_none_is_lost` |
+//! | a sink that panics harms neither request nor upkeep | `tests/events.rs: a_sink_that_panics_harms_neither_request_nor_upkeep` |
+//!
+//! ## Stores of others, and doors
+//!
+//! | claim | held by |
+//! |---|---|
+//! | what was acknowledged outlives a kill of the process; whoever acknowledges too early is found out | `crates/counterfoil-sqlx/tests/crash.rs: what_was_acknowledged_outlives_a_kill`, `crates/counterfoil-sqlx/tests/crash.rs: who_acknowledges_too_early_is_found_out` |
+//! | the stores here keep every promise of the contract | `tests/store_contract.rs`, by `counterfoil-testkit`, in memory, in SQLite by two nodes, and for `examples/custom_store.rs` |
+//! | the suite finds a store out that breaks a promise | `crates/counterfoil-testkit/tests/wrong/tokens.rs: every_fault_breaks_the_promise_it_is_of`, `crates/counterfoil-testkit/tests/wrong/reservations.rs: every_fault_breaks_the_promise_it_is_of` |
+//! | a door reads the credential in one place, never in the query | `crates/counterfoil-tower/tests/door/headers.rs: a_bearer_door_reads_authorization_alone`, `crates/counterfoil-tower/tests/door/headers.rs: a_door_for_either_takes_exactly_one`, `crates/counterfoil-tower/tests/door/headers.rs: the_query_is_never_read_and_a_huge_value_is_no_panic` |
+//! | an answer tells what is wrong only once the secret is proven | `crates/counterfoil-tower/tests/door/answers.rs: what_is_wrong_with_a_token_is_told_once_its_secret_is_proven` |
+//! | a second verifier is asked about what is not ours alone | `crates/counterfoil-tower/tests/door/second.rs: another_verifier_is_asked_about_what_is_not_ours_alone` |
+//! | a route without a door lets nobody in | `crates/counterfoil-axum/tests/routes.rs: a_route_without_a_door_is_the_hosts_mistake` |
+//!
 //! ## The shape of the code
 //!
 //! | claim | held by |
@@ -107,6 +186,7 @@
 //! | comparing secrets branches on none of their bytes | `src/digest/keyed.rs: equal` |
 //! | an absent record costs the hash that a fresh one would | `src/check.rs: begin` |
 //! | each character of a secret is equally likely | `src/alphabet.rs: draw_each` |
+//! | what is remembered of a slow hash's input is under a key of the process | `src/digest/memo.rs: ask` |
 //! | no table is indexed by a secret | `src/alphabet.rs: character` |
 //! | buffers that held secrets are wiped | `Zeroizing` in `src/mint.rs`, `src/digest/keyed.rs`, `src/digest/argon2.rs`; `src/entropy.rs: drop` |
 //! | that server keys are compared with `==` tells nobody anything: it happens when a keyring is read, between its own entries | `src/digest/keyring.rs: from_str` |
@@ -115,6 +195,7 @@
 //!
 //! ```sh
 //! cargo test --workspace                                                  # every test named above but one
+//! COUNTERFOIL_ROUNDS=2000 cargo test --release --test store_contract        # its races, for longer
 //! cargo test -p counterfoil --no-default-features --test no_features      # that one
 //! python3 -m venv v && v/bin/pip install argon2-cffi && v/bin/python tests/vectors/confirm.py
 //! bash .ci/run                                                            # all of it, with lints and docs

@@ -21,14 +21,25 @@
 //! | cannot | guess a secret: 128 bits or more, drawn by the operating system without bias |
 //! | | learn status, expiry or owner without the right secret: what may be told [is told after it](crate::Denial::may_be_told) |
 //! | | tell an unknown selector from a wrong secret by the answer, or by the work done here: one digest is made in either case |
-//! | | get in by a store that fails, a key that is missing, a clock that is not set, or a policy that cannot be asked |
+//! | | get in by a store that fails, a key that is missing, a clock that is not set, a queue that is full, or a policy that cannot be asked |
+//! | | end a token whose text they do not hold, or with a secret that was rotated away: [`revoke_presented`](crate::Registry::revoke_presented) asks for a right one, and answers as a verification does |
+//! | | flood your audit: a malformed text is no event, and of denials without a proven secret [so many a second](crate::registry::RegistryBuilder::denials_per_second) are told, the others [counted](crate::event::EventKind::DenialsSuppressed) |
+//! | | hold up requests by a sink that is slow: behind a [`QueuedSink`](crate::event::QueuedSink) what comes of requests is dropped and counted, while changes wait and are never lost |
 //! | you must | use TLS; answer [`Unknown`](crate::Denial::Unknown) and [`WrongSecret`](crate::Denial::WrongSecret) alike; limit requests by source |
 //!
+//! **A thief who comes late is seen.** A secret that was rotated away is refused as
+//! [`Superseded`](crate::Denial::Superseded), with an event each time. Nobody can tell by it whether the thief or the owner
+//! has the old copy, so what follows is yours to say:
+//! [`on_reuse`](crate::registry::RegistryBuilder::on_reuse) may end the token. The price is that whoever holds an old copy
+//! can end it too, and only the newest spent secret is known.
+//!
 //! **Slow hashes are a lever.** With Argon2id each made-up token with a good CRC costs one slow hash. They run on threads
-//! of the registry's own, with a bounded queue; what does not fit is
+//! of the registry's own, at most four unless you say otherwise, with a bounded queue; what does not fit is
 //! [`Overloaded`](crate::CheckError::Overloaded), so a flood makes your users wait and retry, not your memory run out. A
-//! [keyed checksum](crate::Checksum::Keyed) keeps out whoever never held a token. The memo of verified secrets, which is
-//! off by default, lets known tokens pass the queue. The real remedy is not to use a slow hash for random secrets: NIST
+//! request that is given up leaves its place. A [keyed checksum](crate::Checksum::Keyed) keeps out whoever never held a
+//! token. `remember_slow_hashes` of the [builder](crate::registry::RegistryBuilder), which is off by default, lets known
+//! tokens pass the queue: the record is read for every request all the same, so a revocation counts at once, and wrong
+//! secrets are never remembered. The real remedy is not to use a slow hash for random secrets: NIST
 //! SP 800-63B (revision 3, section 5.1.2.2) asks for one below 112 bits.
 //!
 //! # The host's code: a mistake in your service
@@ -39,23 +50,26 @@
 //! | cannot, by mistake | make a [`Verified`](crate::Verified) other than by [`verify`](crate::verify()): it has no constructor, default or deserializer |
 //! | | print a secret: [`Token`](crate::Token) has no `Display`, and `Debug` shows the public part; `expose` is one word to search for |
 //! | | compare digests with `==`, widen scopes of an issued token, un-revoke one, or take seconds for milliseconds |
+//! | | let a form through that asks for more than the [rules](crate::IssuePolicy): the registry holds to them behind it |
+//! | | revoke tokens as unused before their uses can be written: such a registry is [not built](crate::registry::InvalidRegistry) |
 //! | | issue a token that lives for ever, or has every scope, by leaving something out |
 //! | can | forget [`require`](crate::Verified::require): a proof without a demanded scope says only who |
 //! | | authorize by [`routing`](crate::Presented::routing) or a header; log the `Authorization` header; hand over an address that a client has made up |
 //! | you must | demand a scope in every handler; take the client's address from a source you trust; let tokens never manage tokens |
 //!
 //! A panic in an event sink is caught. A policy that never answers holds its request for as long, unless
-//! `policy_deadline` sets an end; one that cannot answer is no pass.
+//! [`policy_deadline`](crate::registry::RegistryBuilder::policy_deadline) sets an end. One that is late, panics or cannot
+//! answer is [unavailable](crate::policy::Objection::Unavailable), and no pass.
 //!
 //! # Database, read: a copy, a backup, an injected `SELECT`
 //!
 //! | | |
 //! |---|---|
 //! | has | every row: owners, names, metadata, scopes, times, addresses of last use, printed selectors, digests |
-//! | cannot | use a digest as a token, or test a guess against one: both kinds are keyed, and the key is not in the database |
-//! | | learn anything of a secret from a selector: it is a public segment of its own, or a keyed hash |
+//! | cannot | use a digest as a token, or test a guess against one: both kinds of ours are keyed, and the key is not in the database |
+//! | | learn anything of a secret from a selector of ours: it is a public segment of its own, or a keyed hash |
 //! | can | with a format that shows a [hint](crate::token::FormatBuilder::hint), read its characters; 128 bits are left beyond them |
-//! | | test guesses against digests that were *imported* and not used since: those are not keyed |
+//! | | test guesses against digests that were *imported* and not used since, and against selectors that begin with `~sha256-`: those are not keyed |
 //! | you must | keep the keys out of the database and its backups |
 //!
 //! With the keys as well, they could test guesses, which does not help against 128 random bits.
@@ -66,15 +80,15 @@
 //!
 //! | | |
 //! |---|---|
-//! | cannot | make a token, or make one token work for another owner, tenant or record |
+//! | cannot | make a token, or make one token work for another owner, tenant or record, where no format accepts imported digests |
 //! | | turn a `test` token into a `live` one: the environment is in the text, and must also be the row's |
 //! | | have memory taken at will: a stored cost is held against bounds before any work |
 //! | | make a row count as good by breaking it: what cannot be read verifies nothing |
 //! | **can** | extend or remove an expiry, add scopes, drop networks and audience, remove a block or a revocation |
 //! | **can** | bring an old secret of the *same* record back, by moving its slot; or put a whole older row back |
 //! | **can** | delete rows, or damage them: those tokens stop working |
-//! | **can** | while a format accepts *imported* digests, make tokens of any owner: such a digest has no key, so anyone can write one of a text of their own |
-//! | you must | guard writes as you guard your users' table; send events to a place that the database's writers cannot change; after a backup is put back, make again the revocations that it does not know |
+//! | **can** | while a format accepts *imported* digests, make tokens of any owner: such a digest has no key, so anyone can write one of a text of their own, into a new row or over another's digest |
+//! | you must | guard writes as you guard your users' table; accept imported digests [for as long as it takes](super::migration), and no longer; send events to a place that the database's writers cannot change; after a backup is put back, make again the revocations that it does not know |
 //!
 //! Why scopes and expiry are not bound: they change during a token's life, and only the token's bearer brings the text
 //! that a new digest would need. A seal over the row under another key would show such edits, and would still not show
@@ -117,6 +131,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Database, away: it takes no writes, or is not there
+//!
+//! | | |
+//! |---|---|
+//! | read-only | tokens verify, by the rows as they are; uses stay noted in memory, to a bound; digests that are out of date are served and not made anew, and after a failure none is tried for a minute |
+//! | | no token is made, and **none can be ended**: a revocation says [`ReadOnly`](crate::store::StoreErrorKind::ReadOnly), and a reuse is refused and told while its token lives on |
+//! | not there | no token verifies, and none is refused: the answer is "try again" |
+//! | a replica that lags | breaks the contract of a store: a revocation is not seen where it is read |
+//! | you must | have another way to stop one token while nothing can be written: a [`Policy`](crate::Policy) that refuses it |
+//!
 //! # Logs: somebody who reads them
 //!
 //! | | |
@@ -127,7 +151,9 @@
 //! | you must | leave the credential's header and that answer out of your logs, and mark the answer `no-store` |
 //!
 //! A text that cannot be read as a token raises no event, so garbage does not fill the audit. A well-formed one that is
-//! unknown does; how many are told one by one is bounded.
+//! unknown does; how many are told one by one is bounded, and the count of the others is
+//! [told](crate::event::EventKind::DenialsSuppressed). A refusal of your policy is in the audit with your own code and
+//! without your text.
 //!
 //! # One node: somebody inside the process
 //!
@@ -139,8 +165,9 @@
 //! | you must | revoke what was presented there, and replace the keys: a database writer who has an old key can forge digests as long as any node accepts it |
 //!
 //! Server keys, drawn secrets, new tokens' texts and the inputs and memory of slow hashes are wiped when they are let
-//! go. The text of a *presented* token is yours and your web server's. Registers, copies on the stack, swap and core
-//! dumps are out of reach.
+//! go. What is remembered of slow hashes, if you ask for it, is for each digest its cost, salt and value, as in the store,
+//! and a hash of the input under a key of the process: no text. The text of a *presented* token is yours and your web
+//! server's. Registers, copies on the stack, swap and core dumps are out of reach.
 //!
 //! A node with a wrong clock ends tokens by that clock; a node without a key answers "cannot be checked"; neither lets
 //! anybody in who holds no token.
@@ -157,6 +184,8 @@
 //! | a CRC keeps anybody out | anyone computes it | a keyed checksum |
 //! | process memory holds no trace | see above | no swap, no core dumps |
 //! | clocks of nodes agree | they are yours | a time service |
-//! | every reuse of a stolen old secret is seen | one spent secret is kept for each record, the newest | short overlaps; look at `superseded` events |
+//! | every reuse of a stolen old secret is seen | one spent secret is kept for each record, the newest | short overlaps; look at denials of [`Superseded`](crate::Denial::Superseded), or let [`on_reuse`](crate::registry::RegistryBuilder::on_reuse) follow |
+//! | a last use is exact, or never lost | it is noted in memory, and written once a minute for each token; a process that is killed takes its notes with it | [`shutdown`](crate::Registry::shutdown) at the end; no billing by it |
+//! | every event arrives | a full [queue](crate::event::QueuedSink) drops what comes of requests, and says how much; a warning is claimed before it is told | a queue that fits; changes are never dropped |
 //! | a thief with a current token is seen | bearer tokens | TLS, short lifetimes, narrow scopes and networks (RFC 6750, section 5.3) |
 //! | a format that accepts imported digests is as strong as one that does not | other software made them, without a key and without binding the row | accept them for a while, and no more than you import |
