@@ -5,6 +5,7 @@
 //! [stores]: guide::stores
 //! [keys]: guide::rotating_server_keys
 //! [migration]: guide::migration
+//! [operating]: guide::operating
 //! [threat_model]: guide::threat_model
 //! [auditing]: guide::auditing
 //!
