@@ -34,8 +34,8 @@
 //!
 //! # Layers
 //!
-//! A module uses modules of lower layers alone. `tests/layers.rs` holds the full list, reads every `use` and every
-//! `crate::` path in the sources, and fails on one that points sideways or up.
+//! A module uses modules of lower layers alone. `tests/layers.rs` holds the list that is drawn here, reads every `use` and
+//! every `crate::` path in the sources, and fails on one that points sideways or up.
 //!
 //! ```text
 //!                      your service                           your database
@@ -110,7 +110,7 @@
 //! | [`block`](crate::Registry::block), [`suspend`](crate::Registry::suspend), [`set_expiry`](crate::Registry::set_expiry), … | `change` decides, the store swaps, if the record is of the expected revision | the next verification sees it |
 //! | [`rotate`](crate::Registry::rotate), [`rotate_once`](crate::Registry::rotate_once) | the policy, then `rotate` | a new secret; the old one retires for an overlap or is spent at once |
 //! | its end comes near | `maintain` claims and tells each threshold once | the host tells the owner |
-//! | [`revoke`](crate::Registry::revoke), [`revoke_all`](crate::Registry::revoke_all) | the store marks rows, which it does not read | final: no change and no race undoes it |
+//! | [`revoke`](crate::Registry::revoke), [`revoke_all`](crate::Registry::revoke_all) | the store marks rows without reading their bodies | final: no change and no race undoes it |
 //! | [`revoke_presented`](crate::Registry::revoke_presented) | `check` and `possession` | whoever holds the text can end it |
 //! | nobody uses it | `maintain`, if the host sets [a time](crate::registry::RegistryBuilder::revoke_unused_after) | revoked |
 //! | purge | `maintain`, after its [`Retention`](crate::Retention) | the row is gone with all that belongs to it |

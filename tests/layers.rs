@@ -107,6 +107,40 @@ fn no_file_holds_more_than_one_idea() {
 }
 
 #[test]
+fn the_guide_draws_these_layers_and_effects() {
+    let guide = fs::read_to_string(source_dir().join("guide.rs")).unwrap();
+    let mut drawn = LAYERS.map(|_| Vec::<&str>::new());
+    let mut layer: Option<usize> = None;
+    for line in guide.lines().skip_while(|line| *line != "//! # Layers").take_while(|line| *line != "//! ```") {
+        let mut words = line.trim_start_matches("//!").split(':').next().unwrap().split_whitespace().peekable();
+        layer = words.next_if(|word| word.parse::<usize>().is_ok()).map(|word| word.parse().unwrap()).or(layer);
+        if let Some(layer) = layer {
+            drawn[layer].extend(words.filter(|word| !["words", "decisions", "plumbing"].contains(word)));
+        }
+    }
+    drawn.iter_mut().for_each(|layer| layer.sort_unstable());
+    assert_eq!(drawn, LAYERS);
+
+    for (row, effect) in [
+        ("the system clock is read", "SystemTime::now"),
+        ("the system's randomness is drawn", "SysRng"),
+        ("something is hashed", "sha2::"),
+        ("secret bytes are compared", "subtle::"),
+        ("a thread is started", "thread::"),
+        ("a function is async", "async "),
+        ("a future is named", "Future"),
+        ("something is logged", "tracing::"),
+    ] {
+        let line = guide.lines().find(|line| line.contains(row)).expect(row);
+        let in_backquotes = line.split('`').skip(1).step_by(2);
+        let mut told: Vec<_> = in_backquotes.filter(|word| LAYERS.iter().any(|layer| layer.contains(word))).collect();
+        told.sort_unstable();
+        let allowed = EFFECTS.iter().find(|(text, _)| *text == effect).expect(effect).1;
+        assert_eq!(told, allowed, "{row}");
+    }
+}
+
+#[test]
 fn the_scanner_of_this_test_sees_what_it_looks_for() {
     let code =
         code_of("use crate::{\n    a::{B, c},\n    d,\n};\nuse crate::e::F;\nlet x = crate::g::h(); // crate::i\n");

@@ -31,7 +31,7 @@
 //!
 //! SHA-256 finds its own row: for a format without a selector a hash of the imported hash is looked up, until the first
 //! use gives the row a selector under the server's key. A salted hash cannot be looked up, so Argon2id needs a segment in
-//! the text that finds the row.
+//! the text that finds the row. A format with a keyed checksum accepts neither: no other software could have made one.
 //!
 //! Accepting imported digests is opted into, for each format and kind, with
 //! [`accepts_imported`](crate::token::FormatBuilder::accepts_imported). A service that does not ask for it verifies none.

@@ -127,7 +127,9 @@
 //!
 //! Give it more, and it looks at more: `Fresh::beside`, a second store on the same records, so that the calls go to
 //! several nodes in turn; `Fresh::corrupting`, a hand that damages a row, so that the promises on corrupt rows are looked
-//! at. What it cannot see is that a write outlives a crash, and that a look-up is one indexed read.
+//! at. What it cannot see is that a write outlives a crash, and that a look-up is one indexed read:
+//! `crates/counterfoil-sqlx/tests/crash.rs` and `crates/counterfoil-sqlx/src/sqlite/find.rs: only_primary_keys_are_searched`
+//! show these for SQLite.
 //!
 //! The clauses that are missed most also fit on a page. Point this at your store:
 //!

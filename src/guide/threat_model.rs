@@ -22,7 +22,7 @@
 //! | | learn status, expiry or owner without the right secret: what may be told [is told after it](crate::Denial::may_be_told) |
 //! | | tell an unknown selector from a wrong secret by the answer, or by the work done here: one digest is made in either case |
 //! | | get in by a store that fails, a key that is missing, a clock that is not set, a queue that is full, or a policy that cannot be asked |
-//! | | end a token whose text they do not hold, or with a secret that was rotated away: [`revoke_presented`](crate::Registry::revoke_presented) asks for a right one, and answers as a verification does |
+//! | | end a token whose text they do not hold, or with a secret that was rotated away: [`revoke_presented`](crate::Registry::revoke_presented) asks for a right one, and answers as a verification does. (A spent one ends its token where you say so, below.) |
 //! | | flood your audit: a malformed text is no event, and of denials without a proven secret [so many a second](crate::registry::RegistryBuilder::denials_per_second) are told, the others [counted](crate::event::EventKind::DenialsSuppressed) |
 //! | | hold up requests by a sink that is slow: behind a [`QueuedSink`](crate::event::QueuedSink) what comes of requests is dropped and counted, while changes wait and are never lost |
 //! | you must | use TLS; answer [`Unknown`](crate::Denial::Unknown) and [`WrongSecret`](crate::Denial::WrongSecret) alike; limit requests by source |

@@ -138,4 +138,5 @@
 //! # Texts of another kind
 //!
 //! A [`Family`](crate::Family) of your own reads and writes any text: a JWT, or what another product minted. It is given
-//! a secret of at least 128 bits to write, and every token is read back before it is handed out.
+//! a secret of at least 128 bits to write, and every token is read back before it is handed out. If such tokens
+//! are to be [imported](super::migration), it also says with which digests, and completes a public part.
