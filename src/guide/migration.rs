@@ -80,9 +80,9 @@
 //! | no expiry | [`Expiry::Never`](crate::Expiry) | consider an end |
 //! | deleted, disabled | do not import, or import as [revoked](crate::Import::revoked) or blocked | an "enabled" flag is a block, which [`unblock`](crate::Registry::unblock) ends |
 //! | their id | [`TokenId`](crate::TokenId) | a UUID of any version may stay, and must be the same each time; without one the id is made of time and digest, and theirs may be kept in [`Metadata`](crate::Metadata) |
-//! | last used | [`Usage`](crate::Usage) | given with the row; the store keeps it beside the record |
+//! | last used | usage | beside the record; without it, a registry that revokes unused tokens counts from when they were made |
 //!
-//! An [`Import`](crate::Import) holds all of these.
+//! An [`Import`](crate::Import) holds all of these, the [`Usage`](crate::Usage) too.
 //!
 //! # A whole import
 //!

@@ -178,6 +178,11 @@
 //! - The sweep goes by the uses in the store. A node that could not write its own sweeps nothing in that run, and one
 //!   that had to drop a use none until that use would be too old to count: [`sweep_put_off`](crate::Maintained). It
 //!   does not know what *another* has not written, so the time must be longer by far than any may run without the store.
+//!   A token that was never used counts from when it was made, an imported one too: give the last use with it.
+//! - All of it goes by the node's clock. A clock that is far ahead deletes and revokes for good, so let a node without a
+//!   time service not run it.
+//! - A full [`QueuedSink`](crate::event::QueuedSink) lets changes wait, on the thread that makes them: its sink must not need
+//!   that thread to deliver, as one does that sends by the same single-threaded runtime.
 //! - Idempotency keys are yours to [forget](crate::store::IdempotencyStore::forget).
 //! - At the end of the host call [`shutdown`](crate::Registry::shutdown): uses that are noted and not written are gone
 //!   with the process. Then [`flush`](crate::event::QueuedSink::flush) the queue, off the runtime if the sink is slow.

@@ -170,7 +170,9 @@
 //! server's. Registers, copies on the stack, swap and core dumps are out of reach.
 //!
 //! A node with a wrong clock ends tokens by that clock; a node without a key answers "cannot be checked"; neither lets
-//! anybody in who holds no token.
+//! anybody in who holds no token. But one whose clock is far ahead and that runs the upkeep deletes and revokes by it, for
+//! good: every token in use, if unused ones are [to be
+//! revoked](crate::registry::RegistryBuilder::revoke_unused_after). Let a node without a time service not run it.
 //!
 //! # What is not promised
 //!
