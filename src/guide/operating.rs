@@ -181,8 +181,8 @@
 //!   A token that was never used counts from when it was made, an imported one too: give the last use with it.
 //! - All of it goes by the node's clock. A clock that is far ahead deletes and revokes for good, so let a node without a
 //!   time service not run it.
-//! - A full [`QueuedSink`](crate::event::QueuedSink) lets changes wait, on the thread that makes them: its sink must not need
-//!   that thread to deliver, as one does that sends by the same single-threaded runtime.
+//! - A full [`QueuedSink`](crate::event::QueuedSink) lets changes wait, on the thread that makes them, which may be
+//!   one of the runtime's: its sink must get on without that runtime.
 //! - Idempotency keys are yours to [forget](crate::store::IdempotencyStore::forget).
 //! - At the end of the host call [`shutdown`](crate::Registry::shutdown): uses that are noted and not written are gone
 //!   with the process. Then [`flush`](crate::event::QueuedSink::flush) the queue, off the runtime if the sink is slow.
