@@ -180,7 +180,7 @@
 //!   does not know what *another* has not written, so the time must be longer by far than any may run without the store.
 //!   A token that was never used counts from when it was made, an imported one too: give the last use with it.
 //! - All of it goes by the node's clock. A clock that is far ahead deletes and revokes for good, so let a node without a
-//!   time service not run it.
+//!   time service run [`flush_uses`](crate::Registry::flush_uses) alone.
 //! - A full [`QueuedSink`](crate::event::QueuedSink) lets changes wait, on the thread that makes them, which may be
 //!   one of the runtime's: its sink must get on without that runtime.
 //! - Idempotency keys are yours to [forget](crate::store::IdempotencyStore::forget).
