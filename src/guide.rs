@@ -104,7 +104,7 @@
 //!
 //! | what happens | who does it | and then |
 //! |---|---|---|
-//! | [`issue`](crate::Registry::issue) | the switch, lifetimes and catalog decide, then the policy; `mint` draws the secret; the store counts the owner's tokens and inserts, in one step | the text is seen once, the record is stored |
+//! | [`issue`](crate::Registry::issue), [`issue_once`](crate::Registry::issue_once) | the switch, lifetimes and catalog decide, then the policy; `mint` draws the secret; the store counts the owner's tokens and inserts, in one step | the text is seen once, the record is stored |
 //! | [`import`](crate::Registry::import) | `import` makes the record; neither rules nor policy are asked | the first use gives it a digest of ours |
 //! | use, [`verify_for`](crate::Registry::verify_for) | `check` compares, `verify` decides, the policy has its say | a digest that is out of date is made anew; the use is noted |
 //! | [`block`](crate::Registry::block), [`suspend`](crate::Registry::suspend), [`set_expiry`](crate::Registry::set_expiry), … | `change` decides, the store swaps, if the record is of the expected revision | the next verification sees it |

@@ -133,6 +133,7 @@
 //! | claim | held by |
 //! |---|---|
 //! | a rotation that comes twice under one key is made once, also at the same time | `tests/rotation.rs: a_repeat_may_name_the_version_that_it_has_replaced`, `tests/rotation.rs: of_two_rotations_at_the_same_time_one_is_made` |
+//! | a request for a token that comes twice makes one, also after a crash in between | `tests/issue_once.rs: a_repeat_makes_no_second_token`, `tests/issue_once.rs: what_a_crash_has_left_is_found_out` |
 //! | a key that an older node has left behind makes no new rotation look like a repeat | `tests/rotation.rs: a_key_says_nothing_of_a_rotation_that_it_was_not_kept_for` |
 //! | reuse of a spent secret is told, and ends the token if the host says so; only a right secret is reuse | `tests/rotation.rs: the_reuse_of_a_spent_secret_is_told_and_ends_the_token_if_the_host_says_so`, `tests/rotation.rs: only_a_right_secret_is_reuse` |
 //! | all tokens of an owner end, those of others stay, and they stay dead | `tests/revocation.rs: all_tokens_of_an_owner_end_and_those_of_others_stay`, `tests/revocation.rs: the_old_tokens_of_an_owner_who_is_back_stay_dead` |

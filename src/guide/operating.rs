@@ -183,7 +183,7 @@
 //!   time service run [`flush_uses`](crate::Registry::flush_uses) alone.
 //! - A full [`QueuedSink`](crate::event::QueuedSink) lets changes wait, on the thread that makes them, which may be
 //!   one of the runtime's: its sink must get on without that runtime.
-//! - Idempotency keys are yours to [forget](crate::store::IdempotencyStore::forget).
+//! - Requests older than a day are forgotten by [`forget_requests`](crate::Registry::forget_requests), which you call.
 //! - At the end of the host call [`shutdown`](crate::Registry::shutdown): uses that are noted and not written are gone
 //!   with the process. Then [`flush`](crate::event::QueuedSink::flush) the queue, off the runtime if the sink is slow.
 //!
@@ -208,6 +208,7 @@
 //! | it happens | do | mind |
 //! |---|---|---|
 //! | an owner leaves | let [`at_issue`](crate::Policy::at_issue) and [`at_use`](crate::Policy::at_use) refuse the owner, then [`revoke_all`](crate::Registry::revoke_all) | in this order: what is issued after the revocation is not touched by it; tokens stay dead should the owner come back |
+//! | a client asks for a token and the answer is lost | it asks again under the same key: [`issue_once`](crate::Registry::issue_once) | no second token is made; the text cannot be shown again, so it rotates |
 //! | an owner is to pause | a policy that refuses with a code of yours, or [`suspend`](crate::Registry::suspend) for each token | both can be taken back; a revocation cannot |
 //! | a leak is reported, with the token's text | [`revoke_presented`](crate::Registry::revoke_presented) | the text is the proof. Answer all that it refuses alike. A secret that was rotated away ends nothing, unless you chose [`Reuse::Revoke`](crate::possession::Reuse::Revoke) |
 //! | a leak is reported without it | find the token by owner or id, [`revoke`](crate::Registry::revoke) or [`rotate`](crate::Registry::rotate) at once | rotation keeps id, name and scopes, and goes on while minting is stopped |
