@@ -65,8 +65,10 @@ impl ClientAddress {
             Source::Own(source) => source(parts),
             Source::Forwarded { header, trusted_hops } => {
                 let values = parts.headers.get_all(header).iter().rev();
-                let mut entries = values.flat_map(|value| value.to_str().unwrap_or_default().rsplit(','));
-                read(entries.nth(trusted_hops.checked_sub(1)?)?.trim())
+                // By bytes: a line is counted entry by entry, whatever a client has put into its own part of it.
+                let mut entries = values.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
+                let entry = entries.nth(trusted_hops.checked_sub(1)?)?;
+                read(std::str::from_utf8(entry).ok()?.trim())
             }
         };
         address.map(|address| address.to_canonical())
@@ -94,7 +96,7 @@ impl fmt::Debug for ClientAddress {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use http::Request;
+    use http::{HeaderValue, Request};
 
     use super::*;
 
@@ -117,10 +119,15 @@ mod tests {
             (&["192.0.2.7,"], 1, None),
             (&[""], 1, None),
             (&[], 1, None),
+            // The client's own claims, which may hold any byte, do not shift what the proxies have written behind them.
+            (&["\u{e9}, 192.0.2.7"], 1, Some("192.0.2.7")),
+            (&["203.0.113.9", "\u{e9}, 198.51.100.4, 192.0.2.7"], 2, Some("198.51.100.4")),
+            (&["203.0.113.9", "\u{e9}"], 1, None),
         ] {
             let mut request = Request::new(());
             for line in lines {
-                request.headers_mut().append("x-forwarded-for", line.parse().unwrap());
+                let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
+                request.headers_mut().append("x-forwarded-for", line);
             }
             let source = ClientAddress::forwarded(HeaderName::from_static("x-forwarded-for"), hops);
             let found = source.of(&request.into_parts().0);
