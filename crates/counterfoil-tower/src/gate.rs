@@ -163,7 +163,8 @@ impl Gate {
 
     /// Lets a request in, or says what to answer.
     ///
-    /// The proof, a [`Verified`], is left in the extensions. The header of the credential is marked as sensitive, so
+    /// The proof, a [`Verified`], is left in the extensions, and takes the place of one that another door has left there:
+    /// behind several doors the innermost counts alone. The header of the credential is marked as sensitive, so
     /// that `Debug` does not show it and HTTP/2 does not index it, or taken out.
     ///
     /// # Errors
@@ -178,6 +179,8 @@ impl Gate {
     }
 
     async fn let_in(&self, parts: &mut Parts) -> Result<(), Answer> {
+        // One that another door has left is of another registry, perhaps, and under other demands.
+        parts.extensions.remove::<Verified>();
         for name in self.transport.headers() {
             if let http::header::Entry::Occupied(mut values) = parts.headers.entry(name) {
                 values.iter_mut().for_each(|value| value.set_sensitive(true));

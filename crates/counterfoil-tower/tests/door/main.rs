@@ -5,5 +5,6 @@
 mod answers;
 mod headers;
 mod metadata;
+mod nested;
 mod second;
 mod support;
