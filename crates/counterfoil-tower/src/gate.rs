@@ -110,7 +110,8 @@ impl Gate {
         Self { client, ..self }
     }
 
-    /// Gives texts of no known family to another verifier.
+    /// Gives texts of no known family to another verifier. What that lets in comes without a proof: neither the door's
+    /// [scopes](Self::require) nor its [limiter](Self::limiter) are asked about it, so the verifier must.
     pub fn or_else(self, second: impl SecondVerifier) -> Self {
         Self { second: Some(SharedSecond::new(second)), ..self }
     }
