@@ -6,7 +6,7 @@ mod common;
 
 use std::{
     sync::{
-        Mutex,
+        Arc, Mutex, OnceLock,
         mpsc::{Receiver, Sender, channel},
     },
     thread,
@@ -292,6 +292,44 @@ async fn changes_wait_for_room_and_none_is_lost() {
         sink.emit(&used);
         sink.flush();
         assert_eq!(names(&heard), ["used"]);
+    }
+}
+
+/// Blocks each token that was issued, once it is let go.
+#[derive(Debug, Clone)]
+struct Blocks {
+    stuck: Arc<Stuck>,
+    of: Arc<OnceLock<(Registry, QueuedSink)>>,
+}
+
+impl EventSink for Blocks {
+    fn emit(&self, event: &Event) {
+        self.stuck.emit(event);
+        if let (EventKind::Issued, Some(id), Some((registry, sink))) = (&event.kind, event.token, self.of.get()) {
+            pollster::block_on(registry.block(id, By::unknown())).unwrap();
+            sink.flush();
+        }
+    }
+}
+
+#[test]
+fn a_sink_that_makes_changes_does_not_wait_for_itself() {
+    for capacity in [1, 2, 10] {
+        let (sink, is_in, release, heard) = stuck();
+        let blocks = Blocks { stuck: Arc::new(sink), of: Arc::default() };
+        let sink = QueuedSink::start(blocks.clone(), capacity).unwrap();
+        let registry = unchecked(|builder| builder.sink(sink.clone())).0;
+        blocks.of.set((registry.clone(), sink.clone())).unwrap();
+        let issued = pollster::block_on(registry.issue(grant())).unwrap();
+        is_in.recv().unwrap();
+        for _ in 0..capacity {
+            pollster::block_on(registry.verify(issued.token.expose())).unwrap();
+        }
+        drop(release);
+        sink.flush(); // what was queued before the change
+        sink.flush(); // and the change
+        let used = vec!["used"; capacity];
+        assert_eq!(names(&heard), [vec!["issued"], used, vec!["blocked"]].concat(), "capacity {capacity}");
     }
 }
 

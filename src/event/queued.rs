@@ -4,8 +4,8 @@ use std::{
     collections::VecDeque,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    thread::{self, ThreadId},
     time::Duration,
 };
 
@@ -18,6 +18,9 @@ use crate::time::Timestamp;
 /// [`EventsDropped`](EventKind::EventsDropped) with its count once there is room: uses and denials, and all else that
 /// [`may_be_dropped`](EventKind::may_be_dropped). Changes are never lost; they block their caller until there is room. So
 /// a sink that never comes back stops changes and the upkeep, and no verification that changes nothing.
+///
+/// A sink may make changes itself, such as to revoke what was used after its rotation: events of its own thread find
+/// room beyond the bound, since nobody else could make it.
 ///
 /// A panic in the sink is caught, and the next event handed over. Clones share the queue; keep one to call
 /// [`flush`](Self::flush).
@@ -54,6 +57,8 @@ const DRAIN_FOR: Duration = Duration::from_secs(5);
 
 struct Shared {
     capacity: usize,
+    /// The thread, which must never wait for itself. Known before it hands anything over.
+    own: OnceLock<ThreadId>,
     state: Mutex<State>,
     /// There is an event, or none will come any more.
     has_work: Condvar,
@@ -100,6 +105,7 @@ impl QueuedSink {
     pub fn start(sink: impl EventSink, capacity: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             capacity: capacity.max(1),
+            own: OnceLock::new(),
             state: Mutex::default(),
             has_work: Condvar::new(),
             has_room: Condvar::new(),
@@ -111,9 +117,12 @@ impl QueuedSink {
     }
 
     /// Waits until everything is handed over that came before this call, and the count of what was dropped. It waits for
-    /// as long as the sink takes: for ever, if that hangs.
+    /// as long as the sink takes: for ever, if that hangs. Called by the sink itself it waits for nothing.
     pub fn flush(&self) {
         let shared = &self.0.0;
+        if shared.is_own_thread() {
+            return;
+        }
         let state = shared.lock();
         let last = state.queued + u64::from(state.dropped.is_some());
         drop(shared.has_delivered.wait_while(state, |state| state.delivered < last && !state.has_ended));
@@ -130,7 +139,8 @@ impl EventSink for QueuedSink {
                 state.dropped = Some((count.saturating_add(1), event.at));
                 return;
             }
-            let is_full = |state: &mut State| state.queue.len() >= shared.capacity && !state.has_ended;
+            let is_own = shared.is_own_thread();
+            let is_full = |state: &mut State| state.queue.len() >= shared.capacity && !state.has_ended && !is_own;
             let waited = shared.has_room.wait_while(state, is_full);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
@@ -146,7 +156,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_own_thread(&self) -> bool {
+        self.own.get() == Some(&thread::current().id())
+    }
+
     fn work(&self, sink: &dyn EventSink) {
+        let _ = self.own.set(thread::current().id());
         let _ending = Ending(self);
         loop {
             let waited = self.has_work.wait_while(self.lock(), |state| state.queue.is_empty() && !state.is_closed);
@@ -175,6 +190,9 @@ impl Drop for Handle {
         let mut state = self.0.lock();
         state.is_closed = true;
         self.0.has_work.notify_all();
+        if self.0.is_own_thread() {
+            return;
+        }
         drop(self.0.has_delivered.wait_timeout_while(state, DRAIN_FOR, |state| !state.has_ended));
     }
 }
