@@ -22,7 +22,7 @@
 //! | `denied` | `denial` | token and owner if a record was found, caller | a token was refused, each time; without a proven secret so many a second | dropped |
 //! | `denials_suppressed` | `count` | | once for a second in which there were more | dropped |
 //! | `refused` | `code` | owner, token and caller if there are any | the host's policy refused | dropped |
-//! | `unverifiable` | `key` | token, owner, caller | a server key is missing here | dropped |
+//! | `unverifiable` | `key` | token, owner, caller | a server key is missing here, within the bound of `denied` | dropped |
 //! | `overloaded` | `count` | | slow hashes were not made, once for a while | dropped |
 //! | `expiring` | `expiry`, `threshold` | token, owner | an end has come within a threshold, once over all nodes | waits |
 //! | `purged` | `count` | | a run of the upkeep has deleted records | waits |
@@ -158,7 +158,8 @@ pub enum EventKind {
         /// How many since the last such event.
         count: u64,
     },
-    /// Denials of texts that no secret was proven for, more than are told one by one.
+    /// Denials of texts that no secret was proven for, more than are told one by one; and such texts as were
+    /// [`Unverifiable`](Self::Unverifiable) beyond the same number.
     #[non_exhaustive]
     DenialsSuppressed {
         /// How many.

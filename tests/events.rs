@@ -193,6 +193,23 @@ async fn a_hundred_denials_a_second_are_told_by_default() {
 }
 
 #[tokio::test]
+async fn a_missing_key_makes_no_flood_of_events() {
+    for rig in common::rigs().await {
+        let issued = rig.registry.issue(grant()).await.unwrap();
+        let without_key = common::keyring(&format!("{}:mint", common::K2));
+        let other = Rig::with(rig.kind, rig.store, without_key, |builder| builder.denials_per_second(2));
+        // Whoever knows a selector, which is no secret, can ask for the row.
+        for _ in 0..50 {
+            assert_eq!(other.outcome(issued.token.expose()).await, "unverifiable");
+        }
+        assert_eq!(other.events.take(), ["unverifiable"; 2], "{}", rig.kind);
+        other.wait(SECOND);
+        assert_eq!(other.outcome(issued.token.expose()).await, "unverifiable");
+        assert_eq!(other.events.take(), ["denials_suppressed", "unverifiable"], "{}", rig.kind);
+    }
+}
+
+#[tokio::test]
 async fn a_malformed_text_is_no_event() {
     let (registry, _, events) = unchecked(|builder| builder);
     let issued = registry.issue(grant()).await.unwrap();

@@ -31,18 +31,21 @@ impl Registry {
         if self.0.sink.is_none() {
             return;
         }
-        if !denial.may_be_told() {
-            let Telling { denial: is_told, suppressed } = self.0.denials.count(now);
-            self.emit_count(now, suppressed, |count| EventKind::DenialsSuppressed { count });
-            if !is_told {
-                return;
-            }
+        if !denial.may_be_told() && !self.has_room_for_unproven(now) {
+            return;
         }
         let denied = Event::new(now, EventKind::Denied { denial }).caller(caller);
         self.emit(&match record {
             Some(record) => denied.of(record),
             None => denied,
         });
+    }
+
+    /// Whether one more event may be told of a text that no secret was proven for; else it is counted.
+    pub(super) fn has_room_for_unproven(&self, now: Timestamp) -> bool {
+        let Telling { denial: is_told, suppressed } = self.0.denials.count(now);
+        self.emit_count(now, suppressed, |count| EventKind::DenialsSuppressed { count });
+        is_told
     }
 
     /// Notes a use in memory and tells of it. On every request's path: no event is made that nobody hears.

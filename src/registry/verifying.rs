@@ -90,7 +90,9 @@ impl Registry {
     }
 
     fn unchecked(&self, error: CheckError, record: Option<&Record>, caller: &Caller) -> VerifyError {
-        if let (CheckError::Unverifiable(unknown), Ok(now), Some(record)) = (&error, self.0.clock.now(), record) {
+        if let (CheckError::Unverifiable(unknown), Ok(now), Some(record)) = (&error, self.0.clock.now(), record)
+            && self.has_room_for_unproven(now)
+        {
             self.emit(&Event::new(now, EventKind::Unverifiable { key: unknown.id }).of(record).caller(caller));
         }
         error.into()
