@@ -1,9 +1,9 @@
 //! Header lines as sent → status.
 
-use counterfoil_tower::{Gate, Transport};
-use http::HeaderName;
+use counterfoil_tower::{Gate, Kind, Transport};
+use http::{HeaderMap, HeaderName, Request, header::AUTHORIZATION};
 
-use crate::support::{issue, registry, send, serve};
+use crate::support::{issue, registry, runtime, send, serve};
 
 const KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -138,6 +138,27 @@ fn a_door_for_either_takes_exactly_one() {
         (vec![b"X-API-Key:", b"Authorization: Bearer {T}"], 400),
     ]);
     check_all(Transport::either(KEY), cases);
+}
+
+#[test]
+fn what_holds_a_credential_is_marked_however_many_headers_there_are() {
+    let fill_up = |headers: &mut HeaderMap| {
+        let name = |number| HeaderName::try_from(format!("x-{number}")).unwrap();
+        (0..).find(|number| headers.try_insert(name(*number), "1".parse().unwrap()).is_err())
+    };
+    let lone = |_: &mut HeaderMap| None;
+    for (fill, least) in [(&lone as &dyn Fn(&mut HeaderMap) -> Option<usize>, None), (&fill_up, Some(20_000))] {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        parts.headers.insert(AUTHORIZATION, "Bearer acme_1".parse().unwrap());
+        parts.headers.insert(KEY, "acme_1".parse().unwrap());
+        parts.headers.append(KEY, "acme_2".parse().unwrap());
+        assert!(fill(&mut parts.headers) >= least);
+        let gate = Gate::new(registry(), Transport::header(KEY));
+        let answer = runtime().block_on(gate.admit(&mut parts)).unwrap_err();
+        assert_eq!(answer.kind, Kind::Malformed);
+        let marked = |name: HeaderName| parts.headers.get_all(name).iter().all(|value| value.is_sensitive());
+        assert!(marked(KEY) && !marked(AUTHORIZATION));
+    }
 }
 
 #[test]
