@@ -264,6 +264,28 @@ async fn a_hash_of_the_secret_alone_leaves_no_second_spelling() {
 }
 
 #[tokio::test]
+async fn a_hash_of_a_secret_that_retires_leaves_no_second_spelling_either() {
+    for (kind, store) in stores().await {
+        let format = TokenFormat::builder("ws").environments(["live", "test"]).routing(1, 8);
+        let format = format.selector(Alphabet::Base62, 8).secret(Alphabet::Base62, 24).checksum(Checksum::None);
+        let format = format.accepts_imported(accepting(true, false)).build().unwrap();
+        let builder = Registry::builder(format, minting_k1(), store).clock(FixedClock::new(at(Duration::ZERO)));
+        let served = ["live", "test"].map(|name| Environment::new(name).unwrap());
+        let registry = builder.serving(served).build().unwrap();
+        let row = import("ws_live_acme_BRTRKFsL", PREFIXED_SHA256, Over::Secret);
+        let id = id_of(import_one(&registry, row).await);
+        registry.rotate(id, &Rotation::with_overlap(DAY)).await.map(drop).unwrap();
+        for (text, outcome) in [
+            ("ws_test_acme_BRTRKFsL_51FwqftsmMDHHbJAMEXXHCgG", "wrong_secret"),
+            ("ws_live_umbrella_BRTRKFsL_51FwqftsmMDHHbJAMEXXHCgG", "wrong_secret"),
+            ("ws_live_acme_BRTRKFsL_51FwqftsmMDHHbJAMEXXHCgG", "ok"),
+        ] {
+            assert_eq!(outcome_of(&registry, text).await, outcome, "{kind} {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_row_whose_format_accepts_no_such_digest_is_neither_good_nor_wrong() {
     let not_accepted = "the digest was imported, and the token's format does not accept it";
     let dear = Argon2Bounds::new(Argon2Cost::new(16, 2, 1).unwrap(), Argon2Cost::new(8192, 2, 1).unwrap());

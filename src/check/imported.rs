@@ -4,7 +4,7 @@ use super::{CheckError, Checked, Checking, Unchecked};
 use crate::{
     digest::imported::{Hashing, Imported, NotAdmitted},
     record::{CorruptRecord, Record, SlotKind},
-    token::Presented,
+    token::{Environment, Presented},
 };
 
 /// Out of line: few tokens are imported, and those once.
@@ -23,8 +23,12 @@ pub(super) fn begin(
         NotAdmitted::Cost(_) => CorruptRecord { id: record.id, column: kind.column() }.into(),
     })?;
     // A hash of the secret alone leaves open what stands around it. It must be what the record shows, or the token would
-    // have several spellings until one is bound. (A rotation has replaced what is shown of an older secret.)
-    if kind == SlotKind::Current && !presented.public().starts_with(&*record.public) {
+    // have several spellings until one is bound. A rotation has replaced what is shown of an older secret, and keeps
+    // environment and routing.
+    let is_as_shown = presented.environment() == record.environment().map(Environment::as_str)
+        && presented.routing() == record.routing()
+        && (kind != SlotKind::Current || presented.public().starts_with(&*record.public));
+    if !is_as_shown {
         return Ok(Checking::Done(of));
     }
     let unchecked = Unchecked { of, expected: digest.expected() };
