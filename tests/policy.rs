@@ -15,6 +15,7 @@ use common::{DAY, Rig, at, grant, minting_k1, owner, rigs_with, stores};
 use counterfoil::{
     By, Caller, Grant, IssuePolicy, Lifetime, Owner, Policy, Record, Rotation, ScopeCatalog, Scopes, UnknownScopes,
     Verified,
+    entropy::{Entropy, NoEntropy, SystemEntropy},
     event::EventKind,
     policy::{
         Approval, Assent, LifetimeRefused, Lifetimes, MintSwitch, Objection, PolicyPanicked, PolicyTimedOut, Refusal,
@@ -174,6 +175,28 @@ async fn a_switch_thrown_while_the_policy_thinks_stops_that_token_too() {
     });
     let policy = IssuePolicy { switch: switch.clone(), ..IssuePolicy::default() };
     for rig in rigs_with(|builder| builder.issue_policy(policy.clone()).policy(host.clone())).await {
+        switch.open();
+        assert!(matches!(rig.registry.issue(grant()).await, Err(IssueError::Stopped)));
+        assert!(rig.registry.list(&ListQuery::new(Filter::all())).await.unwrap().tokens.is_empty());
+    }
+}
+
+/// Throws the switch in the middle of a minting.
+#[derive(Debug)]
+struct Throws(MintSwitch);
+
+impl Entropy for Throws {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        self.0.stop();
+        SystemEntropy.fill(bytes)
+    }
+}
+
+#[tokio::test]
+async fn a_switch_thrown_while_the_token_is_made_stops_that_token_too() {
+    let switch = MintSwitch::default();
+    let policy = IssuePolicy { switch: switch.clone(), ..IssuePolicy::default() };
+    for rig in rigs_with(|builder| builder.issue_policy(policy.clone()).entropy(Throws(switch.clone()))).await {
         switch.open();
         assert!(matches!(rig.registry.issue(grant()).await, Err(IssueError::Stopped)));
         assert!(rig.registry.list(&ListQuery::new(Filter::all())).await.unwrap().tokens.is_empty());

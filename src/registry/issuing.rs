@@ -41,6 +41,8 @@ impl Registry {
         let mut attempt = 1;
         loop {
             let Minted { token, record } = self.mint(grant.clone(), now).await?;
+            // The policy, or a queue before a slow hash, may have taken its time.
+            self.check_switch()?;
             match self.0.store.insert(&record, self.0.issue_policy.limit, now).await {
                 Ok(()) => {
                     self.tell_issued(&record, grant.by, now);
@@ -69,9 +71,7 @@ impl Registry {
             let of_owner = |event| Event { owner: Some(grant.owner.clone()), ..event }.by(&by);
             self.tell_objection(objection, now, of_owner);
         })?;
-        approval.check(&grant.scopes)?;
-        // The policy may have taken its time.
-        self.check_switch()
+        Ok(approval.check(&grant.scopes)?)
     }
 
     pub(super) fn tell_issued(&self, record: &Record, by: Option<Actor>, now: Timestamp) {
@@ -79,7 +79,7 @@ impl Registry {
         self.emit(&Event::new(now, EventKind::Issued).of(record).by(&by));
     }
 
-    fn check_switch(&self) -> Result<(), IssueError> {
+    pub(super) fn check_switch(&self) -> Result<(), IssueError> {
         if self.0.issue_policy.switch.is_stopped() { Err(IssueError::Stopped) } else { Ok(()) }
     }
 

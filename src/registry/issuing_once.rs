@@ -94,7 +94,9 @@ impl Registry {
                     return replayed.map(IssuedOnce::Replayed).ok_or(IssueOnceError::Gone);
                 }
             }
-            if let Err(error) = self.ask_to_issue(&grant, now).await {
+            // The policy may take its time.
+            let allowed = self.ask_to_issue(&grant, now).await.and_then(|()| self.check_switch());
+            if let Err(error) = allowed {
                 requests.release(&mine).await?;
                 return Err(error.into());
             }
