@@ -63,7 +63,8 @@ pub struct Import {
     pub suspended: Option<Mark>,
     /// That it is blocked.
     pub blocked: Option<Mark>,
-    /// When it was last used, if known.
+    /// When it was last used, if known. A registry that [revokes what is not
+    /// used](crate::registry::RegistryBuilder::revoke_unused_after) goes by it.
     pub usage: Option<Usage>,
     /// What the bearer may do.
     pub scopes: Scopes,

@@ -201,6 +201,10 @@ impl RegistryBuilder {
     /// Revokes active tokens once they were not used for longer than this; those never used count from when they were
     /// made. Not by default.
     ///
+    /// An [`Import`](crate::Import) was made in the other system: without its usage an old one is revoked by the next run,
+    /// before its bearer could use it here. It is final. So give imports their usage, or switch this on only once those
+    /// in use have been used.
+    ///
     /// It goes by the uses in the store. So it must be at least twice [`UseNotes::every`], and should be longer by far
     /// than any node may run without reaching the store. A node that had to drop a use, of whichever token, revokes none
     /// until that use would be too old to count.
