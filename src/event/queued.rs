@@ -19,6 +19,9 @@ use crate::time::Timestamp;
 /// [`may_be_dropped`](EventKind::may_be_dropped). Changes are never lost; they block their caller until there is room. So
 /// a sink that never comes back stops changes and the upkeep, and no verification that changes nothing.
 ///
+/// The caller that waits is a thread, in an async host one of the runtime's. So the sink must get on without that runtime:
+/// one that posts through it, as by `Handle::block_on`, can find all of its threads waiting for the sink.
+///
 /// A sink may make changes itself, such as to revoke what was used after its rotation: events of its own thread find
 /// room beyond the bound, since nobody else could make it.
 ///
