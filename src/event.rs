@@ -22,7 +22,7 @@
 //! | `denied` | `denial` | token and owner if a record was found, caller | a token was refused, each time; without a proven secret so many a second | dropped |
 //! | `denials_suppressed` | `count` | | once for a second in which there were more | dropped |
 //! | `refused` | `code` | owner, token and caller if there are any | the host's policy refused | dropped |
-//! | `unverifiable` | `key` | token, owner, caller | a server key is missing here, within the bound of `denied` | dropped |
+//! | `unverifiable` | `key` | token, owner, caller | a server key is missing here, so many a second | dropped |
 //! | `overloaded` | `count` | | slow hashes were not made, once for a while | dropped |
 //! | `expiring` | `expiry`, `threshold` | token, owner | an end has come within a threshold, once over all nodes | waits |
 //! | `purged` | `count` | | a run of the upkeep has deleted records | waits |
@@ -38,7 +38,7 @@ mod queued;
 
 use std::{fmt, time::Duration};
 
-pub(crate) use denials::{DenialBound, Telling};
+pub(crate) use denials::{DenialBound, Telling, Unproven};
 pub use queued::QueuedSink;
 
 use crate::{
@@ -159,7 +159,7 @@ pub enum EventKind {
         count: u64,
     },
     /// Denials of texts that no secret was proven for, more than are told one by one; and such texts as were
-    /// [`Unverifiable`](Self::Unverifiable) beyond the same number.
+    /// [`Unverifiable`](Self::Unverifiable) beyond a number of their own.
     #[non_exhaustive]
     DenialsSuppressed {
         /// How many.

@@ -203,6 +203,9 @@ async fn a_missing_key_makes_no_flood_of_events() {
             assert_eq!(other.outcome(issued.token.expose()).await, "unverifiable");
         }
         assert_eq!(other.events.take(), ["unverifiable"; 2], "{}", rig.kind);
+        let never_stored = grant().mint(&common::format(), &minting_k1(), at(Duration::ZERO)).unwrap().token;
+        assert_eq!(other.outcome(never_stored.expose()).await, "unknown", "nor does it hide what else there is");
+        assert_eq!(other.events.take(), ["denied"], "{}", rig.kind);
         other.wait(SECOND);
         assert_eq!(other.outcome(issued.token.expose()).await, "unverifiable");
         assert_eq!(other.events.take(), ["denials_suppressed", "unverifiable"], "{}", rig.kind);

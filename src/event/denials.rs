@@ -45,41 +45,59 @@ impl Second {
     }
 }
 
-/// Bounds the denials that are told one by one, of texts that no secret was proven for: anybody can make those.
+/// Which texts are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unproven {
+    /// Unknown ones, and ones with a wrong secret.
+    Denied,
+    /// Those for which a server key is missing. Apart from the others, a flood of which must not hide the gap.
+    Unverifiable,
+}
+
+/// Bounds what is told one by one of texts that no secret was proven for: anybody can make those.
 #[derive(Debug)]
 pub(crate) struct DenialBound {
     pub(crate) limit: u32,
-    second: Mutex<Second>,
+    denied: Mutex<Second>,
+    unverifiable: Mutex<Second>,
 }
 
 impl Default for DenialBound {
     fn default() -> Self {
-        Self { limit: 100, second: Mutex::default() }
+        Self { limit: 100, denied: Mutex::default(), unverifiable: Mutex::default() }
     }
 }
 
 impl DenialBound {
-    pub(crate) fn count(&self, now: Timestamp) -> Telling {
-        self.step(|second| second.count(now, self.limit))
+    pub(crate) fn count(&self, of: Unproven, now: Timestamp) -> Telling {
+        let second = match of {
+            Unproven::Denied => &self.denied,
+            Unproven::Unverifiable => &self.unverifiable,
+        };
+        step(second, |second| second.count(now, self.limit))
     }
 
     /// How many were suppressed in a second that is over.
     pub(crate) fn close(&self, now: Timestamp) -> u64 {
-        self.step(|second| second.close(now))
+        self.sum(|second| second.close(now))
     }
 
     /// How many were suppressed, also in the second that is not over.
     pub(crate) fn end(&self) -> u64 {
-        self.step(|second| (Second { suppressed: 0, ..second }, second.suppressed))
+        self.sum(|second| (Second { suppressed: 0, ..second }, second.suppressed))
     }
 
-    fn step<T>(&self, step: impl FnOnce(Second) -> (Second, T)) -> T {
-        // INVARIANT: a second is replaced as a whole, so a poisoned lock still guards one.
-        let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
-        let (next, told) = step(*second);
-        *second = next;
-        told
+    fn sum(&self, each: impl Fn(Second) -> (Second, u64)) -> u64 {
+        step(&self.denied, &each).saturating_add(step(&self.unverifiable, &each))
     }
+}
+
+fn step<T>(second: &Mutex<Second>, step: impl FnOnce(Second) -> (Second, T)) -> T {
+    // INVARIANT: a second is replaced as a whole, so a poisoned lock still guards one.
+    let mut second = second.lock().unwrap_or_else(PoisonError::into_inner);
+    let (next, told) = step(*second);
+    *second = next;
+    told
 }
 
 #[cfg(test)]
@@ -119,10 +137,25 @@ mod tests {
     #[test]
     fn what_was_suppressed_is_told_once() {
         let bound = DenialBound { limit: 0, ..DenialBound::default() };
-        assert_eq!(bound.count(at(0)), Telling { denial: false, suppressed: 0 });
+        assert_eq!(bound.count(Unproven::Denied, at(0)), Telling { denial: false, suppressed: 0 });
         assert_eq!(bound.close(at(999)), 0, "the second is not over");
         assert_eq!((bound.close(at(1000)), bound.close(at(1000))), (1, 0));
-        assert_eq!(bound.count(at(1000)), Telling { denial: false, suppressed: 0 });
+        assert_eq!(bound.count(Unproven::Denied, at(1000)), Telling { denial: false, suppressed: 0 });
         assert_eq!((bound.end(), bound.end()), (1, 0), "over or not");
+    }
+
+    #[test]
+    fn what_cannot_be_checked_is_counted_apart_and_suppressed_together() {
+        let bound = DenialBound { limit: 1, ..DenialBound::default() };
+        for (of, denial) in [
+            (Unproven::Denied, true),
+            (Unproven::Denied, false),
+            (Unproven::Unverifiable, true),
+            (Unproven::Unverifiable, false),
+            (Unproven::Denied, false),
+        ] {
+            assert_eq!(bound.count(of, at(0)), Telling { denial, suppressed: 0 }, "{of:?}");
+        }
+        assert_eq!((bound.close(at(1000)), bound.end()), (3, 0));
     }
 }

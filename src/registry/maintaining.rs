@@ -219,8 +219,9 @@ impl RegistryBuilder {
         self
     }
 
-    /// Tells at most so many denials a second one by one, of those that no secret was proven for, and with them tokens
-    /// that [cannot be checked](EventKind::Unverifiable) for want of a server key; the others are counted in one [`DenialsSuppressed`](EventKind::DenialsSuppressed) event. 100 by default.
+    /// Tells at most so many denials a second one by one, of those that no secret was proven for, and as many tokens
+    /// that [cannot be checked](EventKind::Unverifiable) for want of a server key; the others are counted in one
+    /// [`DenialsSuppressed`](EventKind::DenialsSuppressed) event. 100 by default.
     pub fn denials_per_second(mut self, limit: u32) -> Self {
         self.0.denials.limit = limit;
         self

@@ -6,7 +6,7 @@ use super::Registry;
 use crate::{
     caller::Caller,
     denial::Denial,
-    event::{Event, EventKind, Telling},
+    event::{Event, EventKind, Telling, Unproven},
     record::{Record, Usage},
     time::Timestamp,
 };
@@ -31,7 +31,7 @@ impl Registry {
         if self.0.sink.is_none() {
             return;
         }
-        if !denial.may_be_told() && !self.has_room_for_unproven(now) {
+        if !denial.may_be_told() && !self.has_room_for(Unproven::Denied, now) {
             return;
         }
         let denied = Event::new(now, EventKind::Denied { denial }).caller(caller);
@@ -42,8 +42,8 @@ impl Registry {
     }
 
     /// Whether one more event may be told of a text that no secret was proven for; else it is counted.
-    pub(super) fn has_room_for_unproven(&self, now: Timestamp) -> bool {
-        let Telling { denial: is_told, suppressed } = self.0.denials.count(now);
+    pub(super) fn has_room_for(&self, of: Unproven, now: Timestamp) -> bool {
+        let Telling { denial: is_told, suppressed } = self.0.denials.count(of, now);
         self.emit_count(now, suppressed, |count| EventKind::DenialsSuppressed { count });
         is_told
     }

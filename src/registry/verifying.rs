@@ -8,7 +8,7 @@ use crate::{
     check::{CheckError, Checking, SecretCheck, begin, selectors},
     circumstances::Circumstances,
     denial::Denial,
-    event::{Event, EventKind},
+    event::{Event, EventKind, Unproven},
     policy::Objection,
     record::{Record, SlotKind},
     seal::Sealing,
@@ -91,7 +91,7 @@ impl Registry {
 
     fn unchecked(&self, error: CheckError, record: Option<&Record>, caller: &Caller) -> VerifyError {
         if let (CheckError::Unverifiable(unknown), Ok(now), Some(record)) = (&error, self.0.clock.now(), record)
-            && self.has_room_for_unproven(now)
+            && self.has_room_for(Unproven::Unverifiable, now)
         {
             self.emit(&Event::new(now, EventKind::Unverifiable { key: unknown.id }).of(record).caller(caller));
         }
