@@ -1,5 +1,7 @@
 //! What may be changed of a record: record × change × now → the record to store.
 
+use std::time::Duration;
+
 use crate::{
     annotation::Annotations,
     expiry::{InvalidLifetime, Lifetime},
@@ -35,7 +37,8 @@ pub enum Change {
 pub struct Changed {
     /// The record to store, with its new revision.
     pub record: Record,
-    /// Whether the token was not active before and is now, so that the owner's limit must be looked at.
+    /// Whether the token was not active before and is now, so that the owner's limit must be looked at. A token whose end
+    /// is moved less than a minute before it comes counts as one that was not.
     pub revives: bool,
 }
 
@@ -75,10 +78,14 @@ impl Change {
             Self::Revoke => next.revoked = mark(),
         }
         next.revision = record.revision.next_version();
-        let revives = record.status(now) != Status::Active && next.status(now) == Status::Active;
+        let seen_at = if matches!(self, Self::SetExpiry(_)) { now.checked_add(SKEW).unwrap_or(now) } else { now };
+        let revives = record.status(seen_at) != Status::Active && next.status(now) == Status::Active;
         Ok(Some(Changed { record: next, revives }))
     }
 }
+
+/// An end as near as this may have come by another node's clock, where a new token has taken the place by now.
+const SKEW: Duration = Duration::from_secs(60);
 
 /// A change that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

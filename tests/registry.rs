@@ -642,3 +642,23 @@ async fn a_store_that_fails_is_neither_a_refusal_nor_a_pass() {
     assert!(!error.is_refusal());
     assert!(matches!(registry.issue(grant()).await, Err(IssueError::Store(_))));
 }
+
+#[tokio::test]
+async fn a_place_that_another_node_has_seen_free_is_not_taken_twice() {
+    // The end as each node's clock sees it: the one that moves the end is behind.
+    let seconds = Duration::from_secs;
+    for (behind, moved) in [(Duration::from_millis(1), false), (seconds(59), false), (seconds(61), true)] {
+        for (kind, store) in stores().await {
+            let limit = IssuePolicy { limit: Some(1), ..IssuePolicy::default() };
+            let node = || Rig::with(kind, store.clone(), minting_k1(), |builder| builder.issue_policy(limit.clone()));
+            let (one, other) = (node(), node());
+            let issued = one.registry.issue(grant()).await.unwrap();
+            other.wait(90 * DAY);
+            let _ = other.registry.issue(grant()).await.unwrap();
+            one.wait(90 * DAY - behind);
+            let extended = one.registry.set_expiry(issued.record.id(), Lifetime::days(1), By::unknown()).await;
+            // A clock that is behind by more than a minute is beyond what is made up for.
+            assert_eq!(extended.is_ok(), moved, "{kind}, behind by {behind:?}");
+        }
+    }
+}
