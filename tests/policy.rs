@@ -13,8 +13,8 @@ use std::{
 
 use common::{DAY, Rig, at, grant, minting_k1, owner, rigs_with, stores};
 use counterfoil::{
-    By, Caller, Grant, IssuePolicy, Lifetime, Owner, Policy, Record, Rotation, ScopeCatalog, Scopes, UnknownScopes,
-    Verified,
+    By, Caller, FixedClock, Grant, IssuePolicy, Lifetime, Owner, Policy, Record, Rotation, ScopeCatalog, Scopes,
+    UnknownScopes, Verified,
     entropy::{Entropy, NoEntropy, SystemEntropy},
     event::EventKind,
     policy::{
@@ -516,4 +516,36 @@ impl Policy for Behaviour {
 
 fn scopes(text: &str) -> Scopes {
     text.parse().unwrap()
+}
+
+/// Thinks for ninety days.
+#[derive(Debug)]
+struct Slow(FixedClock);
+
+impl Policy for Slow {
+    async fn at_use(&self, _: &Verified, _: &Caller) -> Result<Assent, Objection> {
+        self.0.set(at(90 * DAY));
+        Ok(Assent::plain())
+    }
+    async fn at_issue(&self, _: &Grant) -> Result<Approval, Objection> {
+        Ok(Approval::plain())
+    }
+    async fn at_rotate(&self, _: &Record, _: &By) -> Result<(), Objection> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_ends_while_the_policy_thinks_is_refused() {
+    for rig in rigs_with(|builder| builder).await {
+        let slow = Rig::with(rig.kind, rig.store.clone(), minting_k1(), |builder| {
+            builder.clock(rig.clock.clone()).policy(Slow(rig.clock.clone()))
+        });
+        let ninety = rig.registry.issue(grant()).await.unwrap();
+        let longer = rig.registry.issue(Grant { lifetime: Lifetime::days(91), ..grant() }).await.unwrap();
+        assert_eq!(slow.outcome(longer.token.expose()).await, "ok");
+        rig.wait(Duration::ZERO);
+        assert_eq!(slow.outcome(ninety.token.expose()).await, "expired");
+        assert_eq!(slow.events.take(), ["used", "denied"]);
+    }
 }

@@ -60,6 +60,13 @@ impl Registry {
         };
         self.rehash_if_outdated(&presented, verified.record(), verified.slot(), now).await;
         let verified = self.under_policy(verified, caller, now).await?;
+        if parts.policy.is_some() {
+            // It may have taken its time, and the token may have ended meanwhile.
+            let late = Circumstances { now: parts.clock.now()?, ..circumstances };
+            if let Err(denial) = verify(check, record.clone(), &late) {
+                return Err(self.denied(denial, record.as_deref(), caller, late.now).await);
+            }
+        }
         self.note_use(verified.record(), caller, now);
         Ok(verified)
     }
