@@ -86,7 +86,9 @@ use crate::{
 /// # Contract
 ///
 /// - A write that has returned `Ok` is durable and is seen by every read that starts afterwards, on every node.
-/// - A write that has returned an error has written nothing.
+/// - A write that has returned an error has written nothing. Only where its outcome is unknown, as after a connection
+///   lost at the commit, may it have: that is [`Unavailable`](StoreErrorKind::Unavailable) or
+///   [`Other`](StoreErrorKind::Other), and whoever cares looks.
 /// - Where the time matters (status, limit) it comes in as `now`; a store reads no clock.
 /// - No method has a default body: what a wrapper forgets to pass on must not compile.
 ///
@@ -101,7 +103,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`Duplicate`](StoreErrorKind::Duplicate) if the id, or a selector in any slot of any record, is there already;
-    /// [`LimitReached`](StoreErrorKind::LimitReached) if `limit` tokens are active.
+    /// [`LimitReached`](StoreErrorKind::LimitReached) if `limit` tokens are active, whatever the record's own status. If
+    /// both hold, either may come.
     fn insert(
         &self,
         record: &Record,
@@ -139,7 +142,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// The record carries its new revision. Its selectors, in all its slots, replace the stored ones. With a limit, the
     /// owner's other active tokens are counted in the same transaction, as in [`insert`](Self::insert): it is given
-    /// where the change makes a token active again.
+    /// where the change makes a token active again. The stored body is not read, so a corrupt record can be replaced.
     ///
     /// # Errors
     ///
@@ -156,7 +159,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 
     /// Marks records as revoked, without reading their bodies, so that a corrupt row can be revoked too.
     ///
-    /// A record that is revoked keeps its first mark. Each one newly marked goes up by one version. It is one statement
+    /// A filter is judged at `now`, which need not be the mark's moment. A store of rows writes
+    /// [`MarkRow::from(mark)`](crate::record::MarkRow). A record that is revoked keeps its first mark. Each one newly marked goes up by one version. It is one statement
     /// under the owner's lock: a token of the owner that is minted afterwards is not touched, and one minted before is.
     ///
     /// # Errors
@@ -169,15 +173,15 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Revocation, StoreError>> + Send;
 
-    /// Notes uses, several at once. An earlier use never replaces a later one; uses of records that are gone are
-    /// dropped. Neither version of a record moves, and no lock on a record is waited for.
+    /// Notes uses, several at once. An earlier use never replaces a later one, and of two at the same moment either may
+    /// stay; uses of records that are gone are dropped. Neither version of a record moves, and no lock on a record is waited for.
     ///
     /// # Errors
     ///
     /// Only the store's own.
     fn record_uses(&self, uses: &[Use]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Deletes at most `max_rows` records, with all that belongs to them: those revoked before one moment, and, if a
+    /// Deletes at most `max_rows` records, with all that belongs to them (selectors, usage, warnings): those revoked before one moment, and, if a
     /// second is given, those that expired before it. Returns how many.
     ///
     /// # Errors
@@ -191,7 +195,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Whether the caller is the first, over all nodes, to claim the warning that the record's end, `expiry`, is nearer
-    /// than `threshold`. Neither version of the record moves; `false` if the record is gone.
+    /// than `threshold`. Both are but the claim's name: neither is held against the record, and its status does not matter.
+    /// Thresholds are told apart to the millisecond. Neither version of the record moves; `false` if the record is gone.
     ///
     /// # Errors
     ///

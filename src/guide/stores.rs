@@ -4,8 +4,8 @@
 //! [`TokenStore`](crate::TokenStore) that holds under concurrency, and know how to find out that it does.
 //!
 //! A store is dumb. It keeps rows, finds them, and swaps them; it never decides whether a token is good, reads no clock,
-//! and looks into no body. `examples/custom_store.rs` is a whole one over a map of rows: begin with a copy, and replace
-//! its scans by queries and its mutex by transactions.
+//! and looks into no body. If you want a start, `examples/custom_store.rs` is a whole one over a map of rows: replace its
+//! scans by queries and its mutex by transactions.
 //!
 //! # The hour
 //!
@@ -49,7 +49,7 @@
 //! | `get` | one statement | none | a damaged row is an error, not "none" |
 //! | `list` | one statement | none | damaged rows count towards the page; a cursor outlives its row |
 //! | `update` | yes | the owner's row, with a limit | compare *both* numbers of the [`Revision`](crate::record::Revision) |
-//! | `revoke` | one statement | the owner's row | no body is read; the first mark stays; `version` goes up by one |
+//! | `revoke` | one statement | the owner's row | no body is read; [`MarkRow::from`](crate::record::MarkRow) gives the columns; the first mark stays; `version` goes up by one |
 //! | `record_uses` | any | none on `token` | an earlier use never replaces a later one |
 //! | `purge` | any | | at most `max_rows`, with selectors, usage and warnings |
 //! | `claim_warning` | one statement | none | insert, and see whether the row was new |
@@ -57,7 +57,7 @@
 //!
 //! What `Ok` promises is the same for all: the write is durable, and every read that starts afterwards sees it, on every
 //! node. A read replica that lags breaks this, and with it the promise that revocation is immediate. What `Err` promises:
-//! nothing was written.
+//! nothing was written, unless the kind says that nobody knows.
 //!
 //! # Locks
 //!
@@ -99,11 +99,26 @@
 //! | two records for the selectors of one `find` | [`Ambiguous`](crate::store::StoreErrorKind::Ambiguous) |
 //! | `from_row` fails | [`Corrupt`](crate::store::StoreErrorKind::Corrupt), by `?` |
 //! | serialization failure, deadlock | try again inside the store, then [`Unavailable`](crate::store::StoreErrorKind::Unavailable) |
+//! | the answer to a commit is lost, so that nobody knows | [`Unavailable`](crate::store::StoreErrorKind::Unavailable) |
 //! | no connection, a timeout | [`Unavailable`](crate::store::StoreErrorKind::Unavailable) |
 //! | the database takes no writes | [`ReadOnly`](crate::store::StoreErrorKind::ReadOnly): tokens still verify |
 //! | anything else | [`Other`](crate::store::StoreErrorKind::Other), with the driver's error as its source |
 //!
 //! No selector, digest or body belongs into an error of yours.
+//!
+//! # Reservations
+//!
+//! An [`IdempotencyStore`](crate::store::IdempotencyStore) is one more table; it is asked for by
+//! [`issue_once`](crate::Registry::issue_once) alone.
+//!
+//! ```sql
+//! reservation (tenant, owner, route, key, fingerprint, token_id, selector, at, completed)
+//!             PRIMARY KEY (tenant, owner, route, key)
+//! ```
+//!
+//! The tenant is the empty text where there is none. `take_over`, `complete` and `release` change the very reservation
+//! that they are given, all its columns compared, and do nothing where another stands in its place. An index over `at`
+//! serves `forget`.
 //!
 //! # Check it
 //!
@@ -209,5 +224,7 @@
 //! - **Last use in the token's row.** Every request then writes the row that every request reads, and takes its lock.
 //! - **Deleting while reading.** A row that has ended is evidence. Only `purge` deletes.
 //! - **A cache inside the store** answers for a token that was revoked a moment ago. If you must, state how long.
+//! - **Blocking.** A method that waits for a disk or a lock in line holds up a thread of the host's runtime. Where waits are
+//!   short that may do; else hand the work to threads of your own.
 //! - **A future that is dropped** in the middle, as when a client goes away, must leave all or nothing.
 //! - **A digest as a primary key.** It is made anew when a server key is replaced.

@@ -81,6 +81,7 @@ impl fmt::Debug for SlotRow {
     }
 }
 
+/// The mark in columns: for a store of rows that [revokes](crate::TokenStore::revoke).
 impl From<&Mark> for MarkRow {
     fn from(mark: &Mark) -> Self {
         let mut detail = Map::new();

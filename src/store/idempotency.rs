@@ -25,7 +25,7 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
     /// Only the store's own.
     fn reserve(&self, reservation: &Reservation) -> impl Future<Output = Result<Reserved, StoreError>> + Send;
 
-    /// Puts `reservation` in the place of `abandoned`, if that one is still there, unchanged and not completed; `false`
+    /// Puts `reservation` in the place of `abandoned`, which is of the same owner, route and key, if that one is still there, unchanged and not completed; `false`
     /// if another request was first.
     ///
     /// # Errors
@@ -37,11 +37,11 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
         reservation: &Reservation,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Marks the reservation as completed: its token is stored.
+    /// Marks the reservation as completed, if it is there unchanged: its token is stored.
     ///
     /// # Errors
     ///
-    /// Only the store's own; it is no error if the reservation is gone.
+    /// Only the store's own; it is no error if the reservation is gone or another has taken it over.
     fn complete(&self, reservation: &Reservation) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Removes the reservation, if it is there unchanged and not completed: the request was refused and may come again.
@@ -51,7 +51,7 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
     /// Only the store's own.
     fn release(&self, reservation: &Reservation) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Deletes at most `max_rows` reservations made before a moment, and returns how many.
+    /// Deletes at most `max_rows` reservations made before a moment, completed or not, and returns how many.
     ///
     /// # Errors
     ///

@@ -27,7 +27,7 @@
 //! store promised, what was looked at, what was found, and what was expected:
 //!
 //! ```text
-//! the store breaks its contract
+//! the store is not shown to keep its contract
 //! BROKEN   a_purge_takes_what_is_due
 //!    promise: `purge` takes what was revoked, or ended, before a moment, not at it
 //!       when: whether a token revoked at the moment stays without an end given

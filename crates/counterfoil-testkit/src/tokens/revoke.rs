@@ -68,7 +68,8 @@ pub(super) fn a_filter_revokes_what_it_matches(bench: &Bench<'_, Hand>) -> Kept 
         store.put(spread.iter().map(|(record, _)| record))?;
         let uses = spread.iter().filter_map(|(record, usage)| Some(Use { id: record.id(), usage: usage.clone()? }));
         store.record_uses(&uses.collect::<Vec<_>>())?;
-        let revocation = store.revoke(&RevokeTarget::Matching(filter.clone()), &mark(moment), moment)?;
+        // The mark's moment is not the one that the filter is judged at.
+        let revocation = store.revoke(&RevokeTarget::Matching(filter.clone()), &mark(at(DAY)), moment)?;
         let matching: Vec<&Record> = spread
             .iter()
             .filter(|(record, usage)| filter.matches(record, usage.as_ref(), moment))

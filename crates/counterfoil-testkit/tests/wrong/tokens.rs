@@ -57,6 +57,7 @@ enum Fault {
     KeepsOwnerRevoked,
     KeepsSelectorsOfPurged,
     KeepsUsageOfPurged,
+    KeepsUsesOfTheGone,
     KeepsWarningsOfPurged,
     KeyOfCurrentOnly,
     LastMarkWins,
@@ -69,6 +70,7 @@ enum Fault {
     PurgesAtTheMoment,
     PurgesExpiredUnasked,
     PurgesOneTooMany,
+    RevokesAsOfTheMark,
     RevokesByUnusedOfNone,
     RevokesInTwoSteps,
     RevokesWithoutVersion,
@@ -89,7 +91,7 @@ enum Fault {
 use Fault::*;
 
 /// Fault → the check that finds it.
-const TABLE: [(Fault, &str); 67] = [
+const TABLE: [(Fault, &str); 69] = [
     (DropsReason, "every_field_comes_back"),
     (DropsUserAgent, "every_field_comes_back"),
     (ForgetsSpentOnInsert, "a_duplicate_is_refused"),
@@ -124,6 +126,7 @@ const TABLE: [(Fault, &str); 67] = [
     (LastMarkWins, "the_first_mark_stays"),
     (AlreadyIsNotCounted, "the_first_mark_stays"),
     (RevokesWithoutVersion, "the_first_mark_stays"),
+    (RevokesAsOfTheMark, "a_filter_revokes_what_it_matches"),
     (RevokesByUnusedOfNone, "a_filter_revokes_what_it_matches"),
     (RevokesInTwoSteps, "one_of_many_revocations_marks"),
     (KeepsOwnerRevoked, "an_owner_is_revoked_whole"),
@@ -131,6 +134,7 @@ const TABLE: [(Fault, &str); 67] = [
     (UseMovesVersion, "a_use_moves_no_version"),
     (UpdateDropsUsage, "a_use_moves_no_version"),
     (UseMovesBack, "a_later_use_stays"),
+    (KeepsUsesOfTheGone, "many_uses_go_in_at_once"),
     (TakesHundredUses, "many_uses_go_in_at_once"),
     (UnknownUseFails, "many_uses_go_in_at_once"),
     (ClaimsTwice, "a_warning_is_claimed_once"),
@@ -504,6 +508,7 @@ impl TokenStore for Table {
             RevokeTarget::Matching(filter) if self.is(RevokesByUnusedOfNone) => {
                 filter.matches(&entry.row, Option::None, now)
             }
+            RevokeTarget::Matching(filter) if self.is(RevokesAsOfTheMark) => self.matches(filter, entry, mark.at),
             RevokeTarget::Matching(filter) => self.matches(filter, entry, now),
         };
         if let RevokeTarget::Owner(owner) = target
@@ -543,6 +548,9 @@ impl TokenStore for Table {
             let Some(entry) = rows.entries.get_mut(id) else {
                 if self.is(UnknownUseFails) {
                     return Err(StoreErrorKind::NotFound.into());
+                }
+                if self.is(KeepsUsesOfTheGone) {
+                    rows.usage_of_purged.insert(*id, Some(usage.clone()));
                 }
                 continue;
             };
