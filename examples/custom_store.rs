@@ -24,20 +24,20 @@ use counterfoil::{
 
 /// One table of rows, beside it what belongs to a row. A database has a selector table with a unique index instead of
 /// the scans made here, and a transaction instead of the lock.
-#[derive(Debug, Default)]
-pub(crate) struct Table(Mutex<BTreeMap<TokenId, Entry>>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Table(Arc<Mutex<BTreeMap<TokenId, Entry>>>);
 
 #[derive(Debug)]
-struct Entry {
-    row: Row,
+pub(crate) struct Entry {
+    pub(crate) row: Row,
     usage: Option<Usage>,
     warnings: Vec<(Timestamp, Duration)>,
 }
 
-type Rows<'a> = MutexGuard<'a, BTreeMap<TokenId, Entry>>;
+pub(crate) type Rows<'a> = MutexGuard<'a, BTreeMap<TokenId, Entry>>;
 
 impl Table {
-    fn lock(&self) -> Rows<'_> {
+    pub(crate) fn lock(&self) -> Rows<'_> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -24,10 +24,20 @@ mod custom {
     use super::custom_store::Table;
 
     fn harness() -> Harness<Table> {
-        Harness::new(|| async { Fresh::new(Table::default()) }, pollster::block_on)
+        let fresh = || async {
+            let table = Table::default();
+            let [node, hand] = [table.clone(), table.clone()];
+            let damage = move |id| {
+                let mut rows = hand.lock();
+                rows.get_mut(&id).unwrap().row.body = "[]".into();
+                std::future::ready(())
+            };
+            Fresh::new(table).beside(node).corrupting(damage)
+        };
+        Harness::new(fresh, pollster::block_on)
     }
 
-    counterfoil_testkit::token_store_tests!(harness());
+    counterfoil_testkit::token_store_tests!(harness(), corrupting);
 }
 
 mod sqlite {
