@@ -18,8 +18,7 @@ use crate::{
 
 /// Compares the presented secret with the one digest that its selector names.
 ///
-/// An absent record costs the same hash as one that is there, unless that has an imported digest, which is hashed as the
-/// other software did. Argon2id runs on the calling thread.
+/// An absent record costs the same hash as one that is there, but for imported digests. Argon2id runs in place.
 ///
 /// # Errors
 ///

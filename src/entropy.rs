@@ -88,6 +88,12 @@ impl<'e> Drawn<'e> {
 
     pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], NoEntropy> {
         let mut out = [0; N];
+        // Nearly always they were drawn already, and are taken at once.
+        if let Some(drawn) = self.bytes[self.next..self.end].first_chunk() {
+            out = *drawn;
+            self.next += N;
+            return Ok(out);
+        }
         for byte in &mut out {
             *byte = self.byte()?;
         }

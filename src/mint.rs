@@ -148,7 +148,8 @@ impl Terms<'_> {
         {
             return Err(MintError::Needs(needs));
         }
-        let mut random = Zeroizing::new(vec![0; selector_width + secret_width]);
+        let mut random = Zeroizing::new(Vec::with_capacity(selector_width + secret_width));
+        random.resize(selector_width + secret_width, 0); // `vec!` asks for zeroed memory, which takes longer
         let (of_selector, of_secret) = random.split_at_mut(selector_width);
         if let Some((alphabet, _)) = needs.selector {
             alphabet.draw(|| drawn.byte(), of_selector)?;
@@ -179,8 +180,8 @@ impl Terms<'_> {
             return Err(MintError::Unreadable(Malformed::Character.into()));
         }
         let read: Presented<'_> = family.parse(token.expose()).map_err(MintError::Unreadable)?;
-        let is_as_drawn =
-            needs.selector.is_none() || read.selector().is_some_and(|read| read.as_bytes() == selector.as_bytes());
+        let is_drawn = read.printed.is_some_and(|printed| printed.as_bytes() == selector.as_bytes());
+        let is_as_drawn = is_drawn || needs.selector.is_none();
         if !is_as_drawn || read.environment() != self.environment || read.routing() != self.routing {
             return Err(MintError::Unreadable(Malformed::Shape.into()));
         }

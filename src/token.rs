@@ -93,13 +93,18 @@ pub(crate) enum Printed<'t> {
 }
 
 impl Printed<'_> {
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Segment(bytes) => bytes,
+            Self::Given(given) => given.as_bytes(),
+        }
+    }
+
     /// Whether it is this selector.
     #[inline]
     pub(crate) fn is(&self, selector: &Selector) -> bool {
-        match self {
-            Self::Segment(bytes) => *bytes == selector.as_bytes(),
-            Self::Given(given) => given == selector,
-        }
+        self.as_bytes() == selector.as_bytes()
     }
 }
 
