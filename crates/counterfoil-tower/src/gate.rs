@@ -253,6 +253,10 @@ impl Gate {
         }
     }
 
+    pub(crate) const fn tells_expiry(&self) -> bool {
+        self.expiry_header.is_some()
+    }
+
     /// The registry.
     pub fn registry(&self) -> &Registry {
         &self.registry

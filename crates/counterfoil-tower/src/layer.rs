@@ -87,7 +87,8 @@ where
             if let Err(answer) = gate.admit(&mut parts).await {
                 return Ok(gate.refuse(&answer));
             }
-            let verified = parts.extensions.get::<Verified>().cloned();
+            // The proof goes with the request; a copy stays only where the response tells of it.
+            let verified = parts.extensions.get::<Verified>().filter(|_| gate.tells_expiry()).cloned();
             parts.extensions.insert(Arc::clone(&gate));
             let mut response = inner.call(Request::from_parts(parts, body)).await?;
             gate.mark(&mut response, verified.as_ref());
