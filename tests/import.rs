@@ -238,17 +238,23 @@ async fn a_digest_in_the_place_of_a_secret_of_its_own_shape_is_wrong() {
     }
 }
 
+/// A token of every segment, imported with a hash of its secret alone.
+async fn imported_over_secret(store: SharedStore) -> (Registry, TokenId) {
+    let format = TokenFormat::builder("ws").environments(["live", "test"]).routing(1, 8);
+    let format = format.selector(Alphabet::Base62, 8).secret(Alphabet::Base62, 24).checksum(Checksum::None);
+    let format = format.accepts_imported(accepting(true, false)).build().unwrap();
+    let builder = Registry::builder(format, minting_k1(), store).clock(FixedClock::new(at(Duration::ZERO)));
+    let served = ["live", "test"].map(|name| Environment::new(name).unwrap());
+    let registry = builder.serving(served).build().unwrap();
+    let row = import("ws_live_acme_BRTRKFsL", PREFIXED_SHA256, Over::Secret);
+    let id = id_of(import_one(&registry, row).await);
+    (registry, id)
+}
+
 #[tokio::test]
 async fn a_hash_of_the_secret_alone_leaves_no_second_spelling() {
     for (kind, store) in stores().await {
-        let format = TokenFormat::builder("ws").environments(["live", "test"]).routing(1, 8);
-        let format = format.selector(Alphabet::Base62, 8).secret(Alphabet::Base62, 24).checksum(Checksum::None);
-        let format = format.accepts_imported(accepting(true, false)).build().unwrap();
-        let builder = Registry::builder(format, minting_k1(), store).clock(FixedClock::new(at(Duration::ZERO)));
-        let served = ["live", "test"].map(|name| Environment::new(name).unwrap());
-        let registry = builder.serving(served).build().unwrap();
-        let row = import("ws_live_acme_BRTRKFsL", PREFIXED_SHA256, Over::Secret);
-        let id = id_of(import_one(&registry, row).await);
+        let (registry, id) = imported_over_secret(store).await;
         let record = registry.get(id).await.unwrap().unwrap().record;
         assert_eq!(record.environment().map(Environment::as_str), Some("live"));
         assert_eq!(record.routing(), Some("acme"));
@@ -266,14 +272,7 @@ async fn a_hash_of_the_secret_alone_leaves_no_second_spelling() {
 #[tokio::test]
 async fn a_hash_of_a_secret_that_retires_leaves_no_second_spelling_either() {
     for (kind, store) in stores().await {
-        let format = TokenFormat::builder("ws").environments(["live", "test"]).routing(1, 8);
-        let format = format.selector(Alphabet::Base62, 8).secret(Alphabet::Base62, 24).checksum(Checksum::None);
-        let format = format.accepts_imported(accepting(true, false)).build().unwrap();
-        let builder = Registry::builder(format, minting_k1(), store).clock(FixedClock::new(at(Duration::ZERO)));
-        let served = ["live", "test"].map(|name| Environment::new(name).unwrap());
-        let registry = builder.serving(served).build().unwrap();
-        let row = import("ws_live_acme_BRTRKFsL", PREFIXED_SHA256, Over::Secret);
-        let id = id_of(import_one(&registry, row).await);
+        let (registry, id) = imported_over_secret(store).await;
         registry.rotate(id, &Rotation::with_overlap(DAY)).await.map(drop).unwrap();
         for (text, outcome) in [
             ("ws_test_acme_BRTRKFsL_51FwqftsmMDHHbJAMEXXHCgG", "wrong_secret"),
