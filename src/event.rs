@@ -328,6 +328,7 @@ impl EventSink for TracingSink {
         let tenant = owner.as_ref().and_then(|owner| owner.tenant()).map(|tenant| tenant.as_str());
         let owner = owner.as_ref().map(|owner| owner.subject().as_str());
         let actor = by.actor.as_ref().map(|actor| actor.as_str());
+        let claimed = by.claimed.as_ref().map(|actor| actor.as_str());
         let address = caller.address.as_ref().map(tracing::field::display);
         let request = caller.request.as_ref().map(|request| request.as_str());
         match kind {
@@ -349,7 +350,7 @@ impl EventSink for TracingSink {
                 tracing::info!(event, token, tenant, owner, expiry = tracing::field::display(expiry));
             }
             EventKind::RehashFailed => tracing::warn!(event, token, tenant, owner),
-            _ => tracing::info!(event, token, tenant, owner, actor),
+            _ => tracing::info!(event, token, tenant, owner, actor, claimed),
         }
     }
 }

@@ -156,7 +156,7 @@ impl Import {
             created_at: self.created_at,
             created_by: self.created_by,
             rotated_at: None,
-            rotation_key: None,
+            rotation_request: None,
             expiry: self.expiry,
             revoked: self.revoked.map(Box::new),
             suspended: self.suspended.map(Box::new),

@@ -241,8 +241,8 @@ impl Maintenance {
     ) -> Done {
         let mut done = Done::default();
         let idle = self.idle.unwrap_or_default();
-        let unused = Filter { status: Some(Status::Active), unused_since: Some(since), ..Filter::all() };
-        let by = By { actor: None, reason: Reason::new(format!("not used for {}", in_words(idle))).ok() };
+        let unused = Filter { statuses: Status::Active.into(), unused_since: Some(since), ..Filter::all() };
+        let by = By { reason: Reason::new(format!("not used for {}", in_words(idle))).ok(), ..By::unknown() };
         let mut after = None;
         for _ in 0..ROUNDS {
             let query = ListQuery { order: Order::ById { after }, limit: ROWS, ..ListQuery::new(unused.clone()) };

@@ -102,7 +102,7 @@ impl Halves {
             created_at: now,
             created_by: grant.by,
             rotated_at: None,
-            rotation_key: None,
+            rotation_request: None,
             expiry,
             revoked: None,
             suspended: None,

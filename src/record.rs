@@ -14,13 +14,13 @@ use row::Unread;
 pub use row::{CorruptRecord, MarkRow, Row, SlotRow};
 pub use slots::{Retiring, Slot, SlotKind, Slots};
 pub(crate) use status::Facts;
-pub use status::Status;
+pub use status::{InvalidStatus, Status, Statuses};
 pub use usage::{Agent, Usage, Use};
 
 use crate::{
     annotation::Annotations,
     expiry::Expiry,
-    idempotency::IdempotencyKey,
+    idempotency::NamedRequest,
     restriction::Restrictions,
     scope::Scopes,
     subject::{Actor, Mark, Owner},
@@ -55,7 +55,7 @@ pub struct Record {
     pub(crate) created_at: Timestamp,
     pub(crate) created_by: Option<Actor>,
     pub(crate) rotated_at: Option<Timestamp>,
-    pub(crate) rotation_key: Option<IdempotencyKey>,
+    pub(crate) rotation_request: Option<Box<NamedRequest>>,
     pub(crate) expiry: Expiry,
     pub(crate) revoked: Option<Box<Mark>>,
     pub(crate) suspended: Option<Box<Mark>>,

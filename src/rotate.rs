@@ -6,7 +6,7 @@ use crate::{
     check::CheckError,
     digest::Keyring,
     entropy::{Drawn, Entropy, SystemEntropy},
-    idempotency::IdempotencyKey,
+    idempotency::NamedRequest,
     mint::{MintError, Minted, Terms, expected_bytes},
     record::{Record, Retiring, Slot, Slots, Status},
     seal::Sealing,
@@ -87,7 +87,7 @@ pub(crate) struct Turned {
 pub(crate) fn begin(
     record: &Record,
     rotation: &Rotation,
-    key: Option<&IdempotencyKey>,
+    request: Option<&NamedRequest>,
     family: &dyn Family,
     keyring: &Keyring,
     now: Timestamp,
@@ -118,7 +118,7 @@ pub(crate) fn begin(
     let mut next = record.clone();
     next.revision = record.revision.next_version();
     next.rotated_at = Some(now);
-    next.rotation_key = key.cloned();
+    next.rotation_request = request.cloned().map(Box::new);
     next.public = token.public().into();
     Ok(Rotating { turned: Turned { token, record: next, retiring_until }, sealing })
 }

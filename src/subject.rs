@@ -117,6 +117,9 @@ impl fmt::Debug for Owner {
 pub struct By {
     /// Who, if known.
     pub actor: Option<Actor>,
+    /// Whom the request names as having asked for it: a claim that nobody has checked, kept beside the actor and never
+    /// in its place.
+    pub claimed: Option<Actor>,
     /// Why, if told.
     pub reason: Option<Reason>,
 }
@@ -124,12 +127,17 @@ pub struct By {
 impl By {
     /// Nobody in particular.
     pub const fn unknown() -> Self {
-        Self { actor: None, reason: None }
+        Self { actor: None, claimed: None, reason: None }
     }
 
     /// This actor.
     pub const fn actor(actor: Actor) -> Self {
-        Self { actor: Some(actor), reason: None }
+        Self { actor: Some(actor), claimed: None, reason: None }
+    }
+
+    /// At the request, as it says, of somebody else.
+    pub fn claiming(self, claimed: Actor) -> Self {
+        Self { claimed: Some(claimed), ..self }
     }
 
     /// For this reason.
@@ -140,7 +148,7 @@ impl By {
 
     /// The mark this leaves at `at`.
     pub fn mark(self, at: Timestamp) -> Mark {
-        Mark { at, by: self.actor, reason: self.reason }
+        Mark { at, by: self.actor, claimed_by: self.claimed, reason: self.reason }
     }
 }
 
@@ -158,6 +166,8 @@ pub struct Mark {
     pub at: Timestamp,
     /// By whom, if known.
     pub by: Option<Actor>,
+    /// At whose request, as the request itself has claimed.
+    pub claimed_by: Option<Actor>,
     /// Why, if told.
     pub reason: Option<Reason>,
 }

@@ -4,7 +4,7 @@ use counterfoil::{
     Caller, Grant, Keyring, MemoryStore, Minted, Record, Registry, Rotation, SharedStore, Token, Verified,
     policy::{BeyondRights, LifetimeRefused, MintSwitch, Objection},
     registry::{ChangeError, IssueError, Issued, Rotated, RotationError, SurrenderError, Surrendered, VerifyError},
-    store::StoreError,
+    store::{RequestKey, StoreError},
 };
 
 fn crosses_threads<T: Send + Sync + 'static>() {}
@@ -44,17 +44,12 @@ fn errors_are_errors() {
 
 /// Compiles only if every future of a registry can be spawned.
 #[expect(dead_code, reason = "to be compiled, not run")]
-fn futures_cross_threads(registry: &Registry, grant: Grant, id: counterfoil::TokenId) {
+fn futures_cross_threads(registry: &Registry, grant: Grant, id: counterfoil::TokenId, request: &RequestKey) {
     is_send(registry.issue(grant));
     is_send(registry.verify("text"));
     is_send(registry.verify_for("text", &Caller::unknown()));
     is_send(registry.rotate(id, &Rotation::at_once()));
-    let key = || counterfoil::store::IdempotencyKey::new("key");
-    is_send(async move {
-        if let Ok(key) = key() {
-            let _ = registry.rotate_once(id, &Rotation::at_once(), key).await;
-        }
-    });
+    is_send(registry.rotate_once(id, &Rotation::at_once(), request));
     is_send(registry.revoke_all(id, counterfoil::By::unknown()));
     is_send(registry.revoke_presented("text", counterfoil::By::unknown(), &Caller::unknown()));
     is_send(registry.revoke(id, counterfoil::By::unknown()));

@@ -11,7 +11,7 @@ use counterfoil::{
     Annotations, By, Caller, Lifetime, Rotation, SharedStore, TokenStore,
     possession::Reuse,
     registry::{ChangeError, IssueError, Issued, Rotated, RotationError, SurrenderError},
-    store::{IdempotencyKey, StoreError, StoreErrorKind},
+    store::{RequestKey, StoreError, StoreErrorKind},
 };
 use counterfoil_sqlx::SqliteStore;
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
@@ -63,7 +63,7 @@ async fn on_a_read_only_store_tokens_verify_and_changes_say_why_not() {
         other => panic!("{other}"),
     };
     let at_once = Rotation::at_once();
-    let key = IdempotencyKey::new("a").unwrap();
+    let request = RequestKey::new("rotate".parse().unwrap(), "a".parse().unwrap(), b"");
     let writes: Vec<(&str, Result<(), StoreError>)> = vec![
         (
             "issue",
@@ -73,7 +73,7 @@ async fn on_a_read_only_store_tokens_verify_and_changes_say_why_not() {
             }),
         ),
         ("rotate", registry.rotate(id, &at_once).await.map(drop).map_err(rotation)),
-        ("rotate_once", registry.rotate_once(id, &at_once, key).await.map(drop::<Rotated>).map_err(rotation)),
+        ("rotate_once", registry.rotate_once(id, &at_once, &request).await.map(drop::<Rotated>).map_err(rotation)),
         ("annotate", {
             let annotations = Annotations { name: Some("CI".parse().unwrap()), ..Annotations::default() };
             registry.annotate(id, annotations, by()).await.map(drop).map_err(change)

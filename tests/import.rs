@@ -428,7 +428,7 @@ async fn what_is_given_is_kept_and_no_limit_is_asked() {
     let id: TokenId = "6b8b1f4e-3a53-4a57-9d3c-6f1f2f0a9b77".parse().unwrap(); // version 4
     let long_ago = counterfoil::Timestamp::from_unix_millis(1_300_000_000_000).unwrap();
     let usage = Usage { at: long_ago, address: Some("192.0.2.7".parse().unwrap()), agent: None };
-    let mark = Mark { at: long_ago, by: Some(Actor::new("admin:7").unwrap()), reason: None };
+    let mark = Mark { at: long_ago, by: Some(Actor::new("admin:7").unwrap()), claimed_by: None, reason: None };
     let mut restrictions = counterfoil::Restrictions::none();
     restrictions.add_network("192.0.2.0/24".parse().unwrap()).unwrap();
     for (kind, store) in stores().await {

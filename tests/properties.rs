@@ -904,7 +904,7 @@ fn rows() -> impl Strategy<Value = (Row, Grant)> {
         let detail = prop_oneof![
             Just("{}".to_owned()),
             Just(r#"{"by":"admin:7"}"#.to_owned()),
-            Just(r#"{"by":"admin:7","reason":"a \"quoted\" ž"}"#.to_owned()),
+            Just(r#"{"by":"admin:7","claimed_by":"ann","reason":"a \"quoted\" ž"}"#.to_owned()),
         ];
         option::of((NOW..NOW + 1000, detail).prop_map(|(at, detail)| MarkRow { at, detail }))
     };

@@ -257,8 +257,8 @@ fn a_registry_shows_nothing_of_what_it_holds() {
             shown.push(format!("{:?} {registry:?} {registry:#?} {store:?} {store:#?}", registry.store()));
             Hidden::of_text(rotated.token.expose(), rotated.token.public()).in_text("registry", &shown.concat());
             Hidden::of_text(rotated.token.expose(), rotated.token.public()).in_debug(&rotated);
-            let key = counterfoil::store::IdempotencyKey::new("a").unwrap();
-            let rotated = registry.rotate_once(issued.record.id(), &Rotation::at_once(), key).await.unwrap();
+            let request = counterfoil::store::RequestKey::new("rotate".parse().unwrap(), "a".parse().unwrap(), b"");
+            let rotated = registry.rotate_once(issued.record.id(), &Rotation::at_once(), &request).await.unwrap();
             let Rotated::New(new) = &rotated else { panic!("not rotated") };
             let hidden = Hidden::of_text(new.token.expose(), new.token.public());
             hidden.in_debug(&rotated);

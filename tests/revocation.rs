@@ -18,7 +18,8 @@ use counterfoil::{
 };
 
 fn admin() -> By {
-    By::actor(Actor::new("admin:7").unwrap()).because("the account is closed".try_into().unwrap())
+    let claimed = Actor::new("user-42").unwrap();
+    By::actor(Actor::new("admin:7").unwrap()).claiming(claimed).because("the account is closed".try_into().unwrap())
 }
 
 #[tokio::test]
@@ -51,7 +52,7 @@ async fn all_tokens_of_an_owner_end_and_those_of_others_stay() {
             assert_eq!(rig.outcome(token.token.expose()).await, "ok", "{}", rig.kind);
         }
         let mark = rig.record(one.record.id()).await.revoked().cloned().unwrap();
-        assert_eq!((mark.by, mark.reason), (admin().actor, admin().reason));
+        assert_eq!((mark.by, mark.claimed_by, mark.reason), (admin().actor, admin().claimed, admin().reason));
 
         rig.events.take();
         let again = rig.registry.revoke_all(gone, By::unknown()).await.unwrap();

@@ -13,11 +13,15 @@ use counterfoil::{
     policy::{Approval, Assent, Objection, Refusal},
     possession::Reuse,
     registry::{ChangeError, Rotated, RotationError, Target},
-    store::IdempotencyKey,
+    store::{IdempotencyKey, RequestKey},
 };
 
-fn key(text: &str) -> IdempotencyKey {
-    IdempotencyKey::new(text).unwrap()
+fn key(text: &str) -> RequestKey {
+    asking(text, "")
+}
+
+fn asking(text: &str, content: &str) -> RequestKey {
+    RequestKey::new("rotate".parse().unwrap(), text.parse().unwrap(), content.as_bytes())
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +59,7 @@ async fn a_key_is_kept_until_the_next_rotation() {
                 // The clock moves, so that no two rotations are of one moment.
                 rig.wait(Duration::from_secs(rig.record(id).await.version()));
                 let rotated = match step {
-                    Once(text) => rig.registry.rotate_once(id, &Rotation::at_once(), key(text)).await,
+                    Once(text) => rig.registry.rotate_once(id, &Rotation::at_once(), &key(text)).await,
                     Plain => rig.registry.rotate(id, &Rotation::at_once()).await.map(Rotated::New),
                     Annotate => {
                         let name = Some(Name::new("CI").unwrap());
@@ -99,19 +103,19 @@ async fn a_repeat_may_name_the_version_that_it_has_replaced() {
         let id = rig.registry.issue(grant()).await.unwrap().record.id();
         let seen = |version| Target { id, version: Some(version) };
         let rotation = Rotation::with_overlap(DAY);
-        assert!(matches!(rig.registry.rotate_once(seen(1), &rotation, key("a")).await, Ok(Rotated::New(_))));
+        assert!(matches!(rig.registry.rotate_once(seen(1), &rotation, &key("a")).await, Ok(Rotated::New(_))));
         rig.events.take();
         for version in [1, 2, 9] {
-            let again = rig.registry.rotate_once(seen(version), &Rotation::at_once(), key("a")).await.unwrap();
+            let again = rig.registry.rotate_once(seen(version), &Rotation::at_once(), &key("a")).await.unwrap();
             let Rotated::Replayed(record) = again else { panic!("rotated again") };
             assert_eq!((record.id(), record.version()), (id, 2));
             assert!(record.slots().retiring.is_some(), "the overlap still runs");
         }
         assert_eq!(rig.events.take(), Vec::<String>::new(), "nothing has happened");
-        let stale = rig.registry.rotate_once(seen(1), &rotation, key("b")).await.unwrap_err();
+        let stale = rig.registry.rotate_once(seen(1), &rotation, &key("b")).await.unwrap_err();
         assert!(matches!(stale, RotationError::Change(ChangeError::Stale { expected: 1, found: 2 })), "{stale}");
         let missing = "0197b0a0-6c00-7aaa-8aaa-aaaaaaaaaaaa".parse::<counterfoil::TokenId>().unwrap();
-        let missing = rig.registry.rotate_once(missing, &rotation, key("a")).await.unwrap_err();
+        let missing = rig.registry.rotate_once(missing, &rotation, &key("a")).await.unwrap_err();
         assert!(matches!(missing, RotationError::Change(ChangeError::NotFound)), "{missing}");
     }
 }
@@ -136,7 +140,7 @@ async fn of_two_rotations_at_the_same_time_one_is_made() {
                     let registry = rig.registry.clone();
                     tokio::spawn(async move {
                         match text {
-                            Some(text) => registry.rotate_once(target, &Rotation::at_once(), key(text)).await,
+                            Some(text) => registry.rotate_once(target, &Rotation::at_once(), &key(text)).await,
                             None => registry.rotate(target, &Rotation::at_once()).await.map(Rotated::New),
                         }
                     })
@@ -167,15 +171,39 @@ async fn of_two_rotations_at_the_same_time_one_is_made() {
 }
 
 #[tokio::test]
+async fn another_request_under_the_key_is_refused() {
+    for rig in rigs().await {
+        let id = rig.registry.issue(grant()).await.unwrap().record.id();
+        let overlap = Rotation::with_overlap(DAY);
+        let _ = rig.registry.rotate_once(id, &overlap, &asking("a", "1")).await.unwrap();
+        let stored = rig.record(id).await.to_row();
+        let elsewhere = RequestKey::new("elsewhere".parse().unwrap(), "a".parse().unwrap(), b"1");
+        for (request, outcome) in [
+            (asking("a", "2"), "other"),
+            (asking("a", ""), "other"),
+            (asking("a", "1"), "repeat"),
+            (elsewhere, "repeat"),
+        ] {
+            match rig.registry.rotate_once(id, &overlap, &request).await {
+                Err(RotationError::OtherRequest) => assert_eq!(outcome, "other"),
+                Ok(Rotated::Replayed(_)) => assert_eq!(outcome, "repeat"),
+                unexpected => panic!("{unexpected:?}"),
+            }
+            assert_eq!(rig.record(id).await.to_row(), stored);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_repeat_asks_no_policy() {
     for (kind, store) in stores().await {
         let open = Rig::with(kind, store.clone(), minting_k1(), |builder| builder);
         let closed = Rig::with(kind, store, minting_k1(), |builder| builder.policy(Refuses));
         let id = open.registry.issue(grant()).await.unwrap().record.id();
-        let _ = open.registry.rotate_once(id, &Rotation::at_once(), key("a")).await.unwrap();
-        let again = closed.registry.rotate_once(id, &Rotation::at_once(), key("a")).await;
+        let _ = open.registry.rotate_once(id, &Rotation::at_once(), &key("a")).await.unwrap();
+        let again = closed.registry.rotate_once(id, &Rotation::at_once(), &key("a")).await;
         assert!(matches!(again, Ok(Rotated::Replayed(_))));
-        let other = closed.registry.rotate_once(id, &Rotation::at_once(), key("b")).await;
+        let other = closed.registry.rotate_once(id, &Rotation::at_once(), &key("b")).await;
         assert!(matches!(other, Err(RotationError::Policy(Objection::Refused(_)))));
     }
 }
@@ -184,9 +212,9 @@ async fn a_repeat_asks_no_policy() {
 async fn a_key_says_nothing_of_a_rotation_that_it_was_not_kept_for() {
     for rig in rigs().await {
         let id = rig.registry.issue(grant()).await.unwrap().record.id();
-        let _ = rig.registry.rotate_once(id, &Rotation::at_once(), key("a")).await.unwrap();
+        let _ = rig.registry.rotate_once(id, &Rotation::at_once(), &key("a")).await.unwrap();
         let row = rig.record(id).await.to_row();
-        assert_eq!(Record::from_row(row.clone()).unwrap().rotation_key(), Some(&key("a")));
+        assert_eq!(Record::from_row(row.clone()).unwrap().rotation_key().unwrap().as_str(), "a");
 
         // A build that does not know the key keeps it through a rotation of its own.
         let moment = format!("\"rotated_at\":{}", common::START);
@@ -202,7 +230,7 @@ async fn a_key_says_nothing_of_a_rotation_that_it_was_not_kept_for() {
         assert!(!rotated.to_row().body.contains("rotation_key"));
         let earlier = rig.record(id).await.revision();
         rig.store.update(&rotated, earlier, None, at(Duration::ZERO)).await.unwrap();
-        let again = rig.registry.rotate_once(id, &Rotation::at_once(), key("a")).await.unwrap();
+        let again = rig.registry.rotate_once(id, &Rotation::at_once(), &key("a")).await.unwrap();
         assert!(matches!(again, Rotated::New(_)), "{}", rig.kind);
     }
 }

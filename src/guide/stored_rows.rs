@@ -28,7 +28,7 @@
 //!
 //! A `SlotRow` is `selector` (unique over all slots of all rows), `digest`, and `key`: the id of the server key, which
 //! must be the one that the digest names, and is empty for an imported digest, which has none. A mark's detail is `{}` or
-//! has `by` (text to 255 bytes) and `reason` (to 500).
+//! has `by` and `claimed_by` (text to 255 bytes) and `reason` (to 500).
 //!
 //! # Digests
 //!
@@ -77,7 +77,7 @@
 //! | `routing` | text | none |
 //! | `created_by` | text to 255 bytes | unknown |
 //! | `rotated_at` | number, a time | never |
-//! | `rotation_key` | object: `at`, the time of the rotation, and `key`, its idempotency key | none; so it is if `at` is not `rotated_at`, as after a rotation by a node that does not know this member |
+//! | `rotation_key` | object: `at`, the time of the rotation; `key`, its idempotency key; `sha256`, of the request's content, 43 characters of unpadded URL-safe base64 | none; so it is if `at` is not `rotated_at`, as after a rotation by a node that does not know this member |
 //! | `name`, `description` | text to 200 and to 1000 bytes | none |
 //! | `tags` | array of at most 32 texts of up to 64 bytes | none |
 //! | `metadata` | object of at most 4096 bytes in compact form, at most 32 levels | empty |
@@ -88,8 +88,8 @@
 //!
 //! A member that this version does not know is **kept** as it is and written back with every change, so an older node
 //! loses nothing that a newer one has written. An unknown member of `restrictions` is kept too, and refuses the token
-//! here: a condition that cannot be judged does not hold. A mark's detail is the exception: it has the two members `by` and
-//! `reason`, and others are **dropped** by the next change of the row on a node that does not know them.
+//! here: a condition that cannot be judged does not hold. A mark's detail is the exception: it has the members `by`,
+//! `claimed_by` and `reason`, and others are **dropped** by the next change of the row on a node that does not know them.
 //!
 //! # Damage
 //!

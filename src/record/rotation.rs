@@ -1,23 +1,28 @@
 //! When a record was rotated, and by which request.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Record;
-use crate::{idempotency::IdempotencyKey, time::Timestamp};
+use crate::{
+    digest::fingerprint,
+    idempotency::{IdempotencyKey, NamedRequest},
+    time::Timestamp,
+};
 
 impl Record {
     /// The key of the request that rotated it last, if that request had one: kept until the next rotation.
     pub fn rotation_key(&self) -> Option<&IdempotencyKey> {
-        self.rotation_key.as_ref()
+        self.rotation_request.as_ref().map(|request| &request.key)
     }
 
-    /// The key is written with the moment of its rotation. A build that does not know it keeps it through a rotation of
-    /// its own, and must not make that one look like a repeat.
+    /// The request is written with the moment of its rotation. A build that does not know it keeps it through a rotation
+    /// of its own, and must not make that one look like a repeat.
     pub(super) fn write_rotation(&self, body: &mut Map<String, Value>) {
         let Some(at) = self.rotated_at.map(Timestamp::unix_millis) else { return };
         body.insert("rotated_at".into(), at.into());
-        if let Some(key) = &self.rotation_key {
-            body.insert("rotation_key".into(), serde_json::json!({ "at": at, "key": key.as_str() }));
+        if let Some(NamedRequest { key, fingerprint }) = self.rotation_request.as_deref() {
+            let request = json!({ "at": at, "key": key.as_str(), "sha256": fingerprint::to_text(fingerprint) });
+            body.insert("rotation_key".into(), request);
         }
     }
 
@@ -28,9 +33,11 @@ impl Record {
             None => None,
         };
         if let Some(value) = body.remove("rotation_key") {
-            let key = value.get("key")?.as_str()?.parse().ok()?;
+            let text = |name| value.get(name)?.as_str();
+            let (key, fingerprint) = (text("key")?.parse().ok()?, fingerprint::from_text(text("sha256")?)?);
             let of = moment(value.get("at")?)?;
-            self.rotation_key = Some(key).filter(|_| self.rotated_at == Some(of));
+            let request = NamedRequest { key, fingerprint };
+            self.rotation_request = Some(request).filter(|_| self.rotated_at == Some(of)).map(Box::new);
         }
         Some(())
     }

@@ -1,7 +1,10 @@
 //! A record as a store keeps it: a few fixed columns, and a versioned body that stores need not understand.
 
+mod mark;
+
 use std::fmt;
 
+pub use mark::MarkRow;
 use serde_json::{Map, Value};
 
 use super::{Record, Retiring, Revision, Slot, Slots};
@@ -10,7 +13,7 @@ use crate::{
     digest::KeyId,
     restriction::Restrictions,
     scope::Scopes,
-    subject::{Mark, Owner},
+    subject::Owner,
     time::Timestamp,
     token::{Environment, TokenId},
 };
@@ -53,15 +56,6 @@ pub struct Row {
     pub body: String,
 }
 
-/// A mark in columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MarkRow {
-    /// When.
-    pub at: i64,
-    /// By whom and why, as a JSON object.
-    pub detail: String,
-}
-
 /// A secret's columns.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SlotRow {
@@ -78,16 +72,6 @@ impl fmt::Debug for SlotRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { selector, digest: _, key } = self;
         f.debug_struct("SlotRow").field("selector", selector).field("key", key).finish_non_exhaustive()
-    }
-}
-
-/// The mark in columns: for a store of rows that [revokes](crate::TokenStore::revoke).
-impl From<&Mark> for MarkRow {
-    fn from(mark: &Mark) -> Self {
-        let mut detail = Map::new();
-        put(&mut detail, "by", mark.by.as_ref().map(|by| by.as_str().into()));
-        put(&mut detail, "reason", mark.reason.as_ref().map(|reason| reason.as_str().into()));
-        Self { at: mark.at.unix_millis(), detail: Value::Object(detail).to_string() }
     }
 }
 
@@ -140,7 +124,7 @@ impl Record {
             u64::try_from(number).ok().filter(|count| is_version(*count)).ok_or_else(corrupt(column))
         };
         let mark = |mark: Option<MarkRow>, column| {
-            mark.map(|mark| read_mark(&mark).map(Box::new).ok_or_else(corrupt(column))).transpose()
+            mark.map(|mark| mark.read().map(Box::new).ok_or_else(corrupt(column))).transpose()
         };
         let slot = |slot: &SlotRow, column| read_slot(slot).ok_or_else(corrupt(column));
 
@@ -162,7 +146,7 @@ impl Record {
             created_at: moment(row.created_at, "created_at")?,
             created_by: None,
             rotated_at: None,
-            rotation_key: None,
+            rotation_request: None,
             expiry: row.expires_at.map(|at| moment(at, "expires_at")).transpose()?.into(),
             revoked: mark(row.revoked, "revoked")?,
             suspended: mark(row.suspended, "suspended")?,
@@ -271,15 +255,6 @@ fn is_version(count: u64) -> bool {
 }
 
 const BODY_VERSION: u64 = 1;
-
-fn read_mark(row: &MarkRow) -> Option<Mark> {
-    let Value::Object(mut detail) = serde_json::from_str(&row.detail).ok()? else { return None };
-    Some(Mark {
-        at: Timestamp::from_unix_millis(row.at).ok()?,
-        by: read(&mut detail, "by", |value| text_of(value)?.parse().ok())?,
-        reason: read(&mut detail, "reason", |value| text_of(value)?.parse().ok())?,
-    })
-}
 
 fn read_slot(row: &SlotRow) -> Option<Slot> {
     let slot = Slot { selector: row.selector.parse().ok()?, digest: row.digest.parse().ok()? };

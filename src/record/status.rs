@@ -1,6 +1,6 @@
 //! What the facts of a record come to.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// What a record comes to at a moment: derived, never stored.
 ///
@@ -22,6 +22,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Active, Self::Blocked, Self::Suspended, Self::Expired, Self::Revoked];
+
     /// The first that holds: revoked, expired, suspended, blocked; else active.
     pub(crate) const fn of(facts: &Facts) -> Self {
         if facts.is_revoked {
@@ -49,9 +52,83 @@ impl Status {
     }
 }
 
+/// Reads the stable name.
+impl FromStr for Status {
+    type Err = InvalidStatus;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStatus> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(InvalidStatus)
+    }
+}
+
+/// A text that names no status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a status: expected active, blocked, suspended, expired or revoked")]
+pub struct InvalidStatus;
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// Some of the statuses, all by default: which records a list shows.
+///
+/// ```
+/// use counterfoil::{Status, record::Statuses};
+///
+/// assert!(Statuses::except(Status::Revoked).contains(Status::Expired));
+/// assert!(!Statuses::from(Status::Active).contains(Status::Expired));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Statuses(u8);
+
+impl Statuses {
+    /// Every status.
+    pub const ALL: Self = Self(0b1_1111);
+
+    /// This one alone.
+    pub const fn only(status: Status) -> Self {
+        Self(1 << status as u8)
+    }
+
+    /// All but this one.
+    pub const fn except(status: Status) -> Self {
+        Self(Self::ALL.0 & !Self::only(status).0)
+    }
+
+    /// Whether it is one of them.
+    pub const fn contains(self, status: Status) -> bool {
+        self.0 & Self::only(status).0 != 0
+    }
+
+    /// Those that are in, in the order of [`Status`].
+    pub fn iter(self) -> impl Iterator<Item = Status> {
+        Status::ALL.into_iter().filter(move |status| self.contains(*status))
+    }
+}
+
+impl Default for Statuses {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+impl From<Status> for Statuses {
+    fn from(status: Status) -> Self {
+        Self::only(status)
+    }
+}
+
+impl FromIterator<Status> for Statuses {
+    fn from_iter<I: IntoIterator<Item = Status>>(statuses: I) -> Self {
+        Self(statuses.into_iter().fold(0, |set, status| set | Self::only(status).0))
+    }
+}
+
+impl fmt::Debug for Statuses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
     }
 }
 

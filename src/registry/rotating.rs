@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::{ChangeError, Issued, Registry, Target, changing::ATTEMPTS, issuing::came_second};
 use crate::{
     event::{Event, EventKind},
-    idempotency::IdempotencyKey,
+    idempotency::NamedRequest,
     mint::Minted,
     policy::Objection,
     record::Record,
     rotate::{self, RotateError, Rotation},
     scope::Scopes,
-    store::TokenStore,
+    store::{RequestKey, TokenStore},
     time::{InvalidTimestamp, Timestamp},
 };
 
@@ -46,13 +46,13 @@ impl Registry {
 
     /// Rotates, unless this very request has done so before: its key is kept with the record until the next rotation.
     ///
-    /// A repeat changes nothing and asks nobody. It is known by its key alone, so that it may name the version that the
-    /// first request has replaced, and of two such requests at the same time one is the repeat. Under another key, and
-    /// after any other rotation, it is a new rotation.
+    /// A repeat changes nothing and asks nobody. It is known by its key, so that it may name the version that the first
+    /// request has replaced, and of two such requests at the same time one is the repeat. Under another key, and after any
+    /// other rotation, it is a new rotation. The route of the request is not looked at: its place is the record.
     ///
     /// ```
     /// use counterfoil::registry::{Rotated, Target};
-    /// use counterfoil::store::IdempotencyKey;
+    /// use counterfoil::store::{IdempotencyKey, RequestKey, Route};
     /// use counterfoil::{Grant, Lifetime, MemoryStore, Owner, Registry, Rotation, TokenFormat};
     ///
     /// # pollster::block_on(async {
@@ -60,11 +60,11 @@ impl Registry {
     /// let registry = Registry::builder(TokenFormat::builder("acme").build()?, keyring, MemoryStore::new()).build()?;
     /// let issued = registry.issue(Grant::new(Owner::new("user-42")?, Lifetime::days(90))).await?;
     /// let seen = Target { id: issued.record.id(), version: Some(issued.record.version()) };
-    /// let key = IdempotencyKey::new("7f3c")?;
+    /// let request = RequestKey::new(Route::new("rotate")?, IdempotencyKey::new("7f3c")?, br#"{"overlap":0}"#);
     ///
-    /// let first = registry.rotate_once(seen, &Rotation::at_once(), key.clone()).await?;
+    /// let first = registry.rotate_once(seen, &Rotation::at_once(), &request).await?;
     /// assert!(matches!(first, Rotated::New(_)));
-    /// let again = registry.rotate_once(seen, &Rotation::at_once(), key).await?; // the answer was lost on its way
+    /// let again = registry.rotate_once(seen, &Rotation::at_once(), &request).await?; // the answer was lost on its way
     /// assert!(matches!(again, Rotated::Replayed(record) if record.version() == 2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
@@ -77,16 +77,16 @@ impl Registry {
         &self,
         target: impl Into<Target>,
         rotation: &Rotation,
-        key: IdempotencyKey,
+        request: &RequestKey,
     ) -> Result<Rotated, RotationError> {
-        self.rotate_under(target.into(), rotation, Some(&key)).await
+        self.rotate_under(target.into(), rotation, Some(request.named())).await
     }
 
     async fn rotate_under(
         &self,
         target: Target,
         rotation: &Rotation,
-        key: Option<&IdempotencyKey>,
+        request: Option<&NamedRequest>,
     ) -> Result<Rotated, RotationError> {
         let mut attempt = 1;
         let mut seen = None;
@@ -94,8 +94,11 @@ impl Registry {
             let now = self.0.clock.now()?;
             let earlier = self.stored(target.id).await?;
             // Before anything else: the request that came second of two under one key finds the first one's work.
-            if key.is_some() && earlier.rotation_key() == key {
-                return Ok(Rotated::Replayed(earlier));
+            if let (Some(request), Some(kept)) = (request, &earlier.rotation_request)
+                && request.key == kept.key
+            {
+                let is_repeat = request.fingerprint == kept.fingerprint;
+                return if is_repeat { Ok(Rotated::Replayed(earlier)) } else { Err(RotationError::OtherRequest) };
             }
             target.admits(&earlier)?;
             // To rotate again on top of another rotation would kill the secret that was handed out a moment ago.
@@ -108,7 +111,7 @@ impl Registry {
                     self.tell_objection(objection, now, |event| event.of(&earlier).by(&rotation.by));
                 })?;
             }
-            let Minted { token, record } = self.turn(&earlier, rotation, key, now).await?;
+            let Minted { token, record } = self.turn(&earlier, rotation, request, now).await?;
             match self.0.store.update(&record, earlier.revision(), None, now).await {
                 Ok(()) => {
                     let overlap_until = record.slots().retiring.as_ref().map(|retiring| retiring.until);
@@ -125,11 +128,11 @@ impl Registry {
         &self,
         record: &Record,
         rotation: &Rotation,
-        key: Option<&IdempotencyKey>,
+        request: Option<&NamedRequest>,
         now: Timestamp,
     ) -> Result<Minted, RotateError> {
         let family = self.0.families.mint_family();
-        let rotating = rotate::begin(record, rotation, key, family, &self.0.keyring, now, &*self.0.entropy)?;
+        let rotating = rotate::begin(record, rotation, request, family, &self.0.keyring, now, &*self.0.entropy)?;
         Ok(rotating.turned.finish(self.seal(rotating.sealing).await?))
     }
 }
@@ -144,6 +147,9 @@ pub enum RotationError {
     /// The host's policy refuses, or cannot be asked.
     #[error(transparent)]
     Policy(#[from] Objection),
+    /// The token was rotated under this key by a request with another content.
+    #[error("another request was made under this idempotency key")]
+    OtherRequest,
     /// The token is not there, is of another version, or could not be stored.
     #[error(transparent)]
     Change(#[from] ChangeError),

@@ -6,6 +6,7 @@ use super::StoreError;
 pub use crate::idempotency::IdempotencyKey;
 use crate::{
     digest::fingerprint::fingerprint,
+    idempotency::NamedRequest,
     record::Record,
     subject::Owner,
     text::bounded_text,
@@ -75,14 +76,18 @@ bounded_text! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestKey {
     route: Route,
-    key: IdempotencyKey,
-    fingerprint: [u8; 32],
+    named: NamedRequest,
 }
 
 impl RequestKey {
     /// A request with this content, byte for byte, of which a SHA-256 is kept.
     pub fn new(route: Route, key: IdempotencyKey, content: &[u8]) -> Self {
-        Self { route, key, fingerprint: fingerprint(content) }
+        Self { route, named: NamedRequest { key, fingerprint: fingerprint(content) } }
+    }
+
+    /// All but the route.
+    pub(crate) fn named(&self) -> &NamedRequest {
+        &self.named
     }
 
     /// What the request sets aside before `record` is stored.
@@ -90,8 +95,8 @@ impl RequestKey {
         Reservation {
             owner: record.owner().clone(),
             route: self.route.clone(),
-            key: self.key.clone(),
-            fingerprint: self.fingerprint,
+            key: self.named.key.clone(),
+            fingerprint: self.named.fingerprint,
             token: record.id(),
             selector: record.slots().current.selector,
             at,

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use crate::{
     digest::KeyId,
-    record::{CorruptRecord, Facts, Record, Row, SlotRow, Status, Usage},
+    record::{CorruptRecord, Facts, Record, Row, SlotRow, Status, Statuses, Usage},
     subject::{Owner, Tenant},
     time::Timestamp,
     token::TokenId,
@@ -19,8 +19,8 @@ pub struct Filter {
     pub owner: Option<Owner>,
     /// Of any owner in this tenant.
     pub tenant: Option<Tenant>,
-    /// Of this status now.
-    pub status: Option<Status>,
+    /// Of one of these statuses now.
+    pub statuses: Statuses,
     /// Made before this moment.
     pub created_before: Option<Timestamp>,
     /// Ending before this moment.
@@ -46,13 +46,13 @@ impl Filter {
 
     /// The active records that end before this moment.
     pub fn expiring(before: Timestamp) -> Self {
-        Self { status: Some(Status::Active), expires_before: Some(before), ..Self::default() }
+        Self { statuses: Status::Active.into(), expires_before: Some(before), ..Self::default() }
     }
 
     /// The predicate: the meaning of the fields, and what a store calls that writes no queries. It holds for a
     /// [`Record`], and for a [`Row`] whose body cannot be read as well.
     pub fn matches<'a>(&self, token: impl Into<Columns<'a>>, usage: Option<&Usage>, now: Timestamp) -> bool {
-        let Self { owner, tenant, status, created_before, expires_before, used_since, unused_since, key } = self;
+        let Self { owner, tenant, statuses, created_before, expires_before, used_since, unused_since, key } = self;
         let token: Columns<'_> = token.into();
         let last_used = usage.map(|usage| usage.at.unix_millis());
         let is_before = |millis: i64, moment: Timestamp| millis < moment.unix_millis();
@@ -60,7 +60,7 @@ impl Filter {
             .as_ref()
             .is_none_or(|owner| owner.tenant_or_empty() == token.tenant && owner.subject().as_str() == token.owner)
             && tenant.as_ref().is_none_or(|tenant| tenant.as_str() == token.tenant)
-            && status.is_none_or(|status| status == token.status(now))
+            && statuses.contains(token.status(now))
             && created_before.is_none_or(|moment| is_before(token.created_at, moment))
             && expires_before.is_none_or(|moment| token.expires_at.is_some_and(|end| is_before(end, moment)))
             && used_since.is_none_or(|moment| last_used.is_some_and(|at| !is_before(at, moment)))

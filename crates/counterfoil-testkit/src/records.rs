@@ -6,7 +6,7 @@ use counterfoil::{
     Actor, Annotations, By, Environment, Grant, Keyring, Lifetime, Mark, Metadata, Name, Owner, Record, Restrictions,
     Rotation, Row, Selector, Timestamp, TokenFormat, TokenId, Usage,
     annotation::{Description, Tags},
-    record::{Agent, MarkRow, Use},
+    record::{Agent, MarkRow, Statuses, Use},
     rotate::rotate,
     store::Filter,
 };
@@ -266,7 +266,11 @@ pub(crate) fn filters() -> Vec<Filter> {
             .map(Filter::owner)
             .into(),
         ["acme", "zeta", "ACME", "%"].map(|text| Filter { tenant: Some(must(text.parse())), ..all() }).into(),
-        [Active, Blocked, Suspended, Expired, Revoked].map(|status| Filter { status: Some(status), ..all() }).into(),
+        [Active, Blocked, Suspended, Expired, Revoked]
+            .into_iter()
+            .flat_map(|status| [Statuses::only(status), Statuses::except(status)])
+            .map(|statuses| Filter { statuses, ..all() })
+            .collect(),
         ["k1", "k2", "k3"].map(|key| Filter { key: Some(must(key.parse())), ..all() }).into(),
     ];
     let by_moment: [fn(Timestamp) -> Filter; 4] = [
@@ -291,7 +295,7 @@ fn both(one: &Filter, other: &Filter) -> Filter {
     Filter {
         owner: one.owner.or(other.owner),
         tenant: one.tenant.or(other.tenant),
-        status: one.status.or(other.status),
+        statuses: one.statuses.iter().filter(|status| other.statuses.contains(*status)).collect(),
         created_before: one.created_before.or(other.created_before),
         expires_before: one.expires_before.or(other.expires_before),
         used_since: one.used_since.or(other.used_since),

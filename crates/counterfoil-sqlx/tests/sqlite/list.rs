@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use counterfoil::{
     Owner, Record, Status, TokenId, TokenStore, Usage,
-    record::Use,
+    record::{Statuses, Use},
     store::{Cursor, Filter, LastUseCursor, ListQuery, Order, Page},
 };
 
@@ -166,11 +166,14 @@ impl Dice {
     }
 
     fn filter(&mut self) -> Filter {
-        let statuses = [Status::Active, Status::Blocked, Status::Suspended, Status::Expired, Status::Revoked];
         Filter {
             owner: self.maybe(4, Self::owner),
             tenant: self.maybe(4, |_| counterfoil::subject::Tenant::new("acme").unwrap()),
-            status: self.maybe(2, |dice| statuses[dice.below(5) as usize]),
+            statuses: match self.below(3) {
+                0 => Statuses::ALL,
+                1 => Statuses::only(Status::ALL[self.below(5) as usize]),
+                _ => Status::ALL.into_iter().filter(|_| self.below(2) == 0).collect(),
+            },
             created_before: self.maybe(4, Self::moment),
             expires_before: self.maybe(4, Self::moment),
             used_since: self.maybe(4, Self::moment),

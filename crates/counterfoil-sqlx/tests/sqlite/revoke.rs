@@ -50,9 +50,9 @@ async fn an_owner_or_a_filter_says_which() {
 
     let unused = revoke(matching(|filter| filter.unused_since = Some(at(-2)), &ann)).await;
     assert_eq!(unused, Revocation { revoked: vec![anns[1]], already: 0 });
-    let only_revoked = revoke(matching(|filter| filter.status = Some(Status::Revoked), &ann)).await;
+    let only_revoked = revoke(matching(|filter| filter.statuses = Status::Revoked.into(), &ann)).await;
     assert_eq!(only_revoked, Revocation { revoked: vec![], already: 2 });
-    let active = revoke(matching(|filter| filter.status = Some(Status::Active), &ann)).await;
+    let active = revoke(matching(|filter| filter.statuses = Status::Active.into(), &ann)).await;
     let mut rest = vec![anns[0], anns[2]];
     rest.sort();
     assert_eq!(active, Revocation { revoked: rest, already: 0 });

@@ -82,8 +82,8 @@ pub(super) fn a_corrupt_row_can_be_revoked(bench: &Bench<'_, Hand>) -> Kept {
         ("id", |record| RevokeTarget::Token(record.id())),
         ("owner", |record| RevokeTarget::Owner(record.owner().clone())),
         ("filter", |_| {
-            let status = Some(Status::Active);
-            RevokeTarget::Matching(Filter { status, key: Some(must("k1".parse())), ..Filter::all() })
+            let statuses = Status::Active.into();
+            RevokeTarget::Matching(Filter { statuses, key: Some(must("k1".parse())), ..Filter::all() })
         }),
     ];
     for (what, target) in targets {

@@ -129,7 +129,7 @@ pub(super) fn the_limit_holds_when_many_come_back(bench: &Bench<'_, Hand>) -> Ke
         let count = |expected| outcomes.iter().filter(|outcome| **outcome == expected).count();
         let found = (count(Ok(())), count(Err(LimitReached { limit: 5 })));
         same("how many of 20 came back at a limit of 5, and how many were refused", found, (5, 15))?;
-        let filter = Filter { status: Some(Status::Active), ..Filter::owner(owner("ann")) };
+        let filter = Filter { statuses: Status::Active.into(), ..Filter::owner(owner("ann")) };
         same("how many are active", store.ids(&filter, now())?.len(), 5)?;
     }
     Ok(())

@@ -323,7 +323,7 @@ impl Table {
             return false;
         }
         let is_blocked_too = row.suspended.is_some() && row.blocked.is_some() && row.revoked.is_none();
-        if self.is(BlockedBeforeSuspended) && is_blocked_too && filter.status == Some(Status::Suspended) {
+        if self.is(BlockedBeforeSuspended) && is_blocked_too && filter.statuses == Status::Suspended.into() {
             return false;
         }
         if self.is(UsedAfter) && filter.used_since.is_some() && filter.used_since == usage.map(|usage| usage.at) {
