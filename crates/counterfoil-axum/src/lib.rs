@@ -1,4 +1,5 @@
-//! Personal access tokens in axum: extractors for handlers, and routes for a token to see and revoke itself.
+//! Personal access tokens in axum: extractors for handlers, a management API, and routes for a token to see and revoke
+//! itself.
 //!
 //! The door is [`counterfoil_tower::TokenLayer`]; what is here stands behind it.
 //!
@@ -21,10 +22,17 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "management")]
+#[cfg_attr(docsrs, doc(cfg(feature = "management")))]
+pub mod management;
 mod proof;
 mod scope;
 mod self_service;
 
+#[cfg(feature = "management")]
+#[cfg_attr(docsrs, doc(cfg(feature = "management")))]
+#[doc(inline)]
+pub use management::Management;
 pub use proof::{NotLetIn, Proof};
 pub use scope::{Named, RequireScope, RequireScopeService, Scoped};
 pub use self_service::{TokenView, self_service};

@@ -1,0 +1,138 @@
+//! A small service: a part list behind tokens, and the management of tokens behind a session.
+//!
+//! `cargo run -p counterfoil-axum --example axum_service -- --help`
+
+#![allow(clippy::print_stdout, reason = "a program with a command line")]
+
+use std::{error::Error, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::FromRequestParts,
+    http::{StatusCode, header::COOKIE, request::Parts},
+    routing::get,
+};
+use counterfoil::{
+    Actor, IssuePolicy, Keyring, Lifetime, Owner, Record, Registry, ScopeCatalog, TokenFormat, UnknownScopes,
+    policy::Lifetimes,
+};
+use counterfoil_axum::{
+    Proof, RequireScope,
+    management::{ApiError, Declined, Management, Operation, PathParams, Session},
+    self_service,
+};
+use counterfoil_sqlx::SqliteStore;
+use counterfoil_tower::{Gate, TokenLayer, Transport};
+use lexopt::ValueExt as _;
+use tokio::net::TcpListener;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+
+const HELP: &str = "\
+usage: axum_service [--listen ADDRESS] [--database FILE] [--openapi]
+
+  --listen ADDRESS   where to listen; 127.0.0.1:3000 unless this is said
+  --database FILE    a SQLite file; in memory unless this is said
+  --openapi          prints the document of the management API, and ends
+
+The server's key is taken from TOKEN_KEYS, such as `2026:<openssl rand -base64 32>:mint`; without it one is drawn, and
+tokens end with the process. Whoever sends the cookie `user=NAME` is that user: put your own session in its place.";
+
+/// The session of a demo: whoever says so.
+struct User(Owner);
+
+impl<S: Sync> FromRequestParts<S> for User {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let cookies = parts.headers.get(COOKIE).and_then(|cookies| cookies.to_str().ok()).unwrap_or_default();
+        let name = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("user="));
+        let owner = name.and_then(|name| Owner::new(name).ok());
+        owner.map(Self).ok_or_else(|| ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "sign in first"))
+    }
+}
+
+impl Session for User {
+    fn actor(&self) -> Option<Actor> {
+        Actor::new(self.0.subject().as_str()).ok()
+    }
+    async fn owner(&self, _: Operation, _: &PathParams) -> Result<Owner, Declined> {
+        Ok(self.0.clone())
+    }
+    async fn may(&self, _: Operation, token: &Record, _: &PathParams) -> Result<(), Declined> {
+        if *token.owner() == self.0 { Ok(()) } else { Err(Declined::NotFound) }
+    }
+}
+
+fn management(registry: &Registry, store: &SqliteStore) -> Management {
+    let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("user")));
+    Management::new(registry.clone())
+        .idempotency(store.clone())
+        .document_at("/openapi.json")
+        .session_scheme("session", cookie)
+}
+
+fn app(registry: &Registry, store: &SqliteStore) -> Result<Router, Box<dyn Error>> {
+    let parts = get(async |Proof(token): Proof| Json([format!("a bolt of {}", token.record().owner().subject())]));
+    let behind_tokens = Router::new()
+        .route("/parts", parts.layer(RequireScope::new("parts:read".parse()?)))
+        .nest("/token", self_service())
+        .layer(TokenLayer::new(Gate::new(registry.clone(), Transport::bearer())));
+    Ok(behind_tokens.merge(management(registry, store).router::<User, ()>()?))
+}
+
+/// Requests with an `Idempotency-Key` are remembered for a day.
+async fn forget_requests(registry: Registry, store: SqliteStore) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let _ = registry.forget_requests(&store).await; // what failed is done the next time
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let (mut listen, mut database, mut prints_document) = ("127.0.0.1:3000".to_owned(), None, false);
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            lexopt::Arg::Long("listen") => listen = arguments.value()?.string()?,
+            lexopt::Arg::Long("database") => database = Some(arguments.value()?),
+            lexopt::Arg::Long("openapi") => prints_document = true,
+            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
+                println!("{HELP}");
+                return Ok(());
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+
+    let store = match database {
+        Some(file) => SqliteStore::open(file).await?,
+        None => SqliteStore::in_memory().await?,
+    };
+    let keys = std::env::var("TOKEN_KEYS")
+        .or_else(|_| Ok::<_, Box<dyn Error>>(format!("demo:{}:mint", counterfoil::draw_server_key()?)))?;
+    let catalog =
+        ScopeCatalog::builder().scope("parts:read", "see parts").scope("parts:write", "change parts").build()?;
+    let policy = IssuePolicy {
+        limit: Some(50),
+        lifetimes: Lifetimes::at_most(Duration::from_secs(366 * 86_400)).by_default(Lifetime::days(90))?,
+        scopes: Some((catalog.into(), UnknownScopes::Reject)),
+        ..IssuePolicy::default()
+    };
+    let keyring: Keyring = keys.parse()?;
+    let format = TokenFormat::builder("acme").build()?;
+    let registry = Registry::builder(format, keyring, store.clone()).issue_policy(policy).build()?;
+    if prints_document {
+        println!("{}", management(&registry, &store).openapi().to_pretty_json()?);
+        return Ok(());
+    }
+
+    let listener = TcpListener::bind(listen).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    tokio::spawn(registry.background(tokio::time::sleep, Duration::from_secs(5)));
+    tokio::spawn(forget_requests(registry.clone(), store.clone()));
+    let stop = async { drop(tokio::signal::ctrl_c().await) };
+    axum::serve(listener, app(&registry, &store)?).with_graceful_shutdown(stop).await?;
+    registry.shutdown().await?; // writes the uses that were noted
+    Ok(())
+}

@@ -1,0 +1,400 @@
+//! A router with which sessions of the host's manage tokens.
+//!
+//! [`Management`] collects what the host has to say, [`Session`] is the only way in, and [`Operation`] lists what there
+//! is. What clients can rely on is in the OpenAPI document that comes with it.
+
+mod answer;
+mod document;
+mod json;
+mod list;
+mod names;
+mod operation;
+mod precondition;
+mod problem;
+mod refusal;
+mod requests;
+mod session;
+mod settings;
+mod view;
+mod wish;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{FromRequestParts, RawPathParams, Request, rejection::RawPathParamsRejection},
+    http::{HeaderName, StatusCode, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::{get, on},
+};
+use counterfoil::{Registry, record::Statuses, store::IdempotencyStore};
+use tower_http::csrf::{ConfigError, CsrfLayer};
+
+use self::{
+    answer::Asked,
+    document::SessionScheme,
+    names::Names,
+    refusal::Refusals,
+    requests::SharedRequests,
+    settings::{Settings, has_proof},
+    view::Showing,
+    wish::Demands,
+};
+pub use self::{
+    operation::Operation,
+    problem::{ApiError, ErrorBody},
+    session::{Declined, PathParams, Session},
+    view::{ManagedToken, MarkView, RestrictionsView},
+};
+
+/// A management API: list, create, show, rotate, block, revoke tokens, in a session of the host's.
+///
+/// ```
+/// use axum::Router;
+/// use counterfoil::{MemoryStore, Registry};
+/// use counterfoil_axum::management::{InvalidManagement, Management, Operation, Session};
+/// # use axum::extract::FromRequestParts;
+///
+/// fn tokens<User>(registry: Registry, requests: MemoryStore) -> Result<Router, InvalidManagement>
+/// where
+///     User: Session + FromRequestParts<()>,
+/// {
+///     Management::new(registry)
+///         .collection("/v1/users/{user_id}/tokens")
+///         .item("/v1/tokens/{token_id}")
+///         .name("token", "token_plain")
+///         .without(Operation::Unblock)
+///         .idempotency(requests)
+///         .document_at("/v1/openapi.json")
+///         .router::<User, ()>()
+/// }
+/// ```
+///
+/// # What holds for every operation
+///
+/// - A request that shows a token of ours, good or bad, in any header that a token may come in, is refused with 403, and so
+///   is one that a [`TokenLayer`](counterfoil_tower::TokenLayer) has let in by a token: tokens do not manage tokens.
+/// - Changes that another site's page has sent are refused with 403, by what browsers say of a request's origin, since a
+///   session is usually a cookie.
+/// - Then the session is extracted; then the token is looked up and the session [asked](Session::may); then the body and
+///   the precondition are read.
+/// - The plaintext stands in the replies to create and rotate alone. Nothing of any reply may be stored by anyone.
+/// - `ETag` is the token's version, and `If-Match` is looked at for every change. Without it a change that has lost a race
+///   is made again.
+#[derive(Debug, Clone)]
+#[must_use = "a management API does nothing until its router is mounted"]
+pub struct Management {
+    settings: Settings,
+    collection: String,
+    item: String,
+    paths: BTreeMap<Operation, String>,
+    left_out: Vec<Operation>,
+    cross_site: CsrfLayer,
+    wrong_origins: Vec<ConfigError>,
+    wrong_names: Vec<String>,
+    document_at: Option<String>,
+    title: String,
+    session: Option<SessionScheme>,
+}
+
+impl Management {
+    /// An API for the tokens of this registry: the collection at `/tokens`, a token at `/tokens/{token_id}`.
+    pub fn new(registry: Registry) -> Self {
+        let settings = Settings {
+            registry,
+            requests: None,
+            showing: Showing::default(),
+            demands: Demands::default(),
+            refusals: Refusals { names: Names::default(), limit: StatusCode::TOO_MANY_REQUESTS },
+            codes: Names::default(),
+            errors: ErrorBody::problem(),
+            usual: Statuses::ALL,
+            body_limit: 64 * 1024,
+            credential_headers: vec![header::AUTHORIZATION, HeaderName::from_static("x-api-key")],
+        };
+        Self {
+            settings,
+            collection: "/tokens".into(),
+            item: "/tokens/{token_id}".into(),
+            paths: BTreeMap::new(),
+            left_out: Vec::new(),
+            cross_site: CsrfLayer::new(),
+            wrong_origins: Vec::new(),
+            wrong_names: Vec::new(),
+            document_at: None,
+            title: "Personal access tokens".into(),
+            session: None,
+        }
+    }
+
+    /// The path of list and create. Its parameters are handed to the [`Session`].
+    pub fn collection(self, path: impl Into<String>) -> Self {
+        Self { collection: path.into(), ..self }
+    }
+
+    /// The path of one token, with the parameter `{token_id}`; the other operations stand behind it.
+    pub fn item(self, path: impl Into<String>) -> Self {
+        Self { item: path.into(), ..self }
+    }
+
+    /// The path of one operation, where it is another than follows from those two.
+    pub fn at(mut self, operation: Operation, path: impl Into<String>) -> Self {
+        self.paths.insert(operation, path.into());
+        self
+    }
+
+    /// Leaves an operation out.
+    pub fn without(mut self, operation: Operation) -> Self {
+        self.left_out.push(operation);
+        self
+    }
+
+    /// Calls a member of bodies by a name of the host's: `name("token", "token_plain")` for the plaintext, say. The members
+    /// are those of [`ManagedToken`], of a page (`tokens`, `corrupt`, `next_cursor`), of a minted token's reply (`token`,
+    /// `replayed`, `dropped_scopes`), and of requests, where they are the same words, and `type`, `expires_in`, `overlap`,
+    /// `by`, `reason`.
+    pub fn name(mut self, ours: &'static str, theirs: impl Into<String>) -> Self {
+        if document::members().any(|member| member == ours) {
+            let theirs = theirs.into();
+            self.settings.showing.names.set(ours, theirs.clone());
+            self.settings.refusals.names.set(ours, theirs);
+        } else {
+            self.wrong_names.push(ours.to_owned());
+        }
+        self
+    }
+
+    /// Answers with a code of the host's where this API would answer with `ours`: `code("limit_reached",
+    /// "too_many_tokens")`, say.
+    pub fn code(mut self, ours: &'static str, theirs: impl Into<String>) -> Self {
+        self.settings.codes.set(ours, theirs.into());
+        self
+    }
+
+    /// Demands this constant as `type` of a request to create, and shows it with every token.
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        let kind = Some(kind.into());
+        self.settings.showing.kind.clone_from(&kind);
+        self.settings.demands.kind = kind;
+        self
+    }
+
+    /// Demands `restrictions` of a request to create, be they empty.
+    pub fn restrictions_required(mut self) -> Self {
+        self.settings.demands.restrictions = true;
+        self
+    }
+
+    /// Lists these where a request names no status: all of them, unless this is said.
+    pub fn listing(mut self, usual: Statuses) -> Self {
+        self.settings.usual = usual;
+        self
+    }
+
+    /// Answers with this status where an owner has as many tokens as allowed: 429, unless this is said.
+    pub fn limit_status(mut self, status: StatusCode) -> Self {
+        self.settings.refusals.limit = status;
+        self
+    }
+
+    /// Writes errors this way.
+    pub fn errors(mut self, errors: ErrorBody) -> Self {
+        self.settings.errors = errors;
+        self
+    }
+
+    /// Remembers requests with an `Idempotency-Key` here: a request to create that comes again makes no second token. A
+    /// request to rotate is remembered with its token, and needs no store.
+    ///
+    /// The host calls [`Registry::forget_requests`] now and then.
+    pub fn idempotency(mut self, requests: impl IdempotencyStore) -> Self {
+        self.settings.requests = Some(SharedRequests::new(requests));
+        self
+    }
+
+    /// Looks for tokens in this header too, beside `Authorization` and `X-API-Key`: name every header that a door of the
+    /// host's reads.
+    pub fn credential_header(mut self, name: HeaderName) -> Self {
+        self.settings.credential_headers.push(name);
+        self
+    }
+
+    /// Lets pages of this origin (`https://app.example.com`) send changes, beside those of the API's own.
+    pub fn trusted_origin(mut self, origin: &str) -> Self {
+        match self.cross_site.clone().add_trusted_origin(origin) {
+            Ok(layer) => self.cross_site = layer,
+            Err(error) => self.wrong_origins.push(error),
+        }
+        self
+    }
+
+    /// Reads bodies of at most so many bytes: 65,536, unless this is said.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.settings.body_limit = bytes;
+        self
+    }
+
+    /// Serves the OpenAPI document here, to anyone.
+    pub fn document_at(self, path: impl Into<String>) -> Self {
+        Self { document_at: Some(path.into()), ..self }
+    }
+
+    /// The document's title.
+    pub fn title(self, title: impl Into<String>) -> Self {
+        Self { title: title.into(), ..self }
+    }
+
+    /// How a session is shown, for the document: a cookie, say.
+    pub fn session_scheme(
+        self,
+        name: impl Into<String>,
+        scheme: impl Into<utoipa::openapi::security::SecurityScheme>,
+    ) -> Self {
+        Self { session: Some(SessionScheme { name: name.into(), scheme: scheme.into() }), ..self }
+    }
+
+    /// The routes that there are.
+    pub fn routes(&self) -> impl Iterator<Item = (Operation, String)> {
+        Operation::ALL.into_iter().filter(|operation| !self.left_out.contains(operation)).map(|operation| {
+            let place = if operation.is_of_one() { &self.item } else { &self.collection };
+            let path = self.paths.get(&operation).cloned();
+            (operation, path.unwrap_or_else(|| format!("{place}{}", operation.suffix())))
+        })
+    }
+
+    /// The OpenAPI 3.1 document of these routes.
+    pub fn openapi(&self) -> utoipa::openapi::OpenApi {
+        document::of(self)
+    }
+
+    /// The router, with the host's session extractor as the only way in.
+    ///
+    /// Merge it into the host's own. Nested under a prefix it works as well, but its document does not know of the prefix:
+    /// give whole paths instead.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidManagement`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Router::route`] does, for paths that axum cannot tell apart.
+    pub fn router<M, S>(self) -> Result<Router<S>, InvalidManagement>
+    where
+        M: Session + FromRequestParts<S>,
+        S: Clone + Send + Sync + 'static,
+    {
+        let routes = self.checked_routes()?;
+        let document = self.document_at.as_ref().map(|path| (path.clone(), self.openapi()));
+        let settings = Arc::new(self.settings);
+        let mut router = Router::new();
+        for (operation, path) in routes {
+            let settings = Arc::clone(&settings);
+            let handler = move |session: M, path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
+                let settings = Arc::clone(&settings);
+                async move {
+                    // A name that is no text names nothing.
+                    let path = PathParams::from(&path.map_err(|_| ApiError::not_found())?);
+                    Asked { settings, operation, session, path }.answer(request).await
+                }
+            };
+            router = router.route(&path, on(operation.filter(), handler));
+        }
+        let guarding = Arc::clone(&settings);
+        let router = router.layer(self.cross_site).layer(from_fn(move |request: Request, next: Next| {
+            let settings = Arc::clone(&guarding);
+            async move {
+                match settings.shut(request.headers(), has_proof(request.extensions())) {
+                    Ok(()) => settings.finish(next.run(request).await),
+                    Err(error) => settings.finish(error.into_response()),
+                }
+            }
+        }));
+        Ok(match document {
+            Some((path, document)) => {
+                let text: Arc<str> = document.to_json().unwrap_or_default().into();
+                router.route(&path, get(async move || json_text(&text)))
+            }
+            None => router,
+        })
+    }
+
+    fn checked_routes(&self) -> Result<Vec<(Operation, String)>, InvalidManagement> {
+        if let Some(origin) = self.wrong_origins.first() {
+            return Err(InvalidManagement::Origin { why: origin.to_string() });
+        }
+        if let Some(name) = self.wrong_names.first() {
+            return Err(InvalidManagement::Name { name: name.clone() });
+        }
+        if let Some(name) = document::clash(&self.settings.showing.names) {
+            return Err(InvalidManagement::NameTwice { name });
+        }
+        let routes: Vec<_> = self.routes().collect();
+        for (at, (operation, path)) in routes.iter().enumerate() {
+            let names_token = path.split('/').any(|segment| segment == "{token_id}");
+            if !path.starts_with('/') || names_token != operation.is_of_one() {
+                return Err(InvalidManagement::Path { operation: *operation, path: path.clone() });
+            }
+            let is_same = |(other, place): &(Operation, String)| place == path && other.method() == operation.method();
+            if routes[..at].iter().any(is_same) {
+                return Err(InvalidManagement::PathTwice { path: path.clone() });
+            }
+        }
+        Ok(routes)
+    }
+}
+
+fn json_text(text: &str) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text.to_owned()).into_response()
+}
+
+/// A management API that cannot be mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidManagement {
+    /// A path without `/` at its start, without `{token_id}` where one token is meant, or with it where none is.
+    Path {
+        /// Of which operation.
+        operation: Operation,
+        /// The path.
+        path: String,
+    },
+    /// Two operations of one method have one path.
+    PathTwice {
+        /// The path.
+        path: String,
+    },
+    /// No member of any body is called so here.
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// Two members of one body would have one name.
+    NameTwice {
+        /// The name.
+        name: String,
+    },
+    /// A text that is no origin.
+    Origin {
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl std::fmt::Display for InvalidManagement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path { operation, path } => {
+                let with = if operation.is_of_one() { "with" } else { "without" };
+                write!(f, "path `{path}` of {}: expected `/` first, {with} a segment {{token_id}}", operation.as_str())
+            }
+            Self::PathTwice { path } => write!(f, "path `{path}` has two operations of one method"),
+            Self::Name { name } => write!(f, "no member is called `{name}` here"),
+            Self::NameTwice { name } => write!(f, "two members would be called `{name}`"),
+            Self::Origin { why } => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for InvalidManagement {}

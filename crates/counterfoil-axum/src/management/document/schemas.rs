@@ -1,0 +1,235 @@
+//! The schemas of bodies, under the host's names.
+
+use counterfoil::Environment;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema, Type, schema::AdditionalProperties},
+};
+
+use crate::management::{
+    ManagedToken, MarkView, Names, RestrictionsView,
+    json::Members as _,
+    problem::Problem,
+    settings::Settings,
+    view::StatusName,
+    wish::{Because, Create, CreateRestrictions, NarrowScopes, Rotate, SetExpiry},
+};
+
+/// The members of a page.
+const PAGE: [&str; 3] = ["tokens", "corrupt", "next_cursor"];
+
+/// What a minted token's reply holds beside the token.
+const MINTED: [&str; 3] = ["token", "replayed", "dropped_scopes"];
+
+/// Every schema, with its name.
+pub(in crate::management) fn all(settings: &Settings) -> Vec<(String, RefOr<Schema>)> {
+    let names = &settings.showing.names;
+    let shown = || {
+        let mut object = whole::<ManagedToken>();
+        if let Some(kind) = &settings.showing.kind {
+            put(&mut object, "type", constant(kind));
+        }
+        object
+    };
+    let mut precondition = error(settings);
+    precondition.description = Some("The token was changed since the `ETag` that the request names.".into());
+    if settings.errors.is_problem() {
+        precondition.required.push("current_etag".into());
+    }
+    [
+        ("Token", renamed(shown(), names)),
+        ("TokenRestrictions", whole::<RestrictionsView>()),
+        ("TokenMark", whole::<MarkView>()),
+        ("TokenStatus", object_of::<StatusName>()),
+        ("MintedToken", renamed(minted(shown()), names)),
+        ("TokenPage", renamed(page(), names)),
+        ("CreateToken", renamed(closed(create(settings)), names)),
+        ("CreateRestrictions", closed(object_of::<CreateRestrictions>())),
+        ("SetTokenExpiry", renamed(closed(one_end(object_of::<SetExpiry>())), names)),
+        ("NarrowTokenScopes", renamed(closed(object_of::<NarrowScopes>()), names)),
+        ("TokenChange", renamed(closed(object_of::<Because>()), names)),
+        ("RotateToken", renamed(closed(object_of::<Rotate>()), names)),
+        ("ApiError", error(settings)),
+        ("PreconditionFailedError", precondition),
+    ]
+    .map(|(name, object)| (name.to_owned(), RefOr::T(Schema::Object(object))))
+    .into()
+}
+
+/// Every member that a host may name.
+pub(in crate::management) fn members() -> impl Iterator<Item = &'static str> {
+    bodies().into_iter().flatten()
+}
+
+/// A name that two members of one body would have.
+pub(in crate::management) fn clash(names: &Names) -> Option<String> {
+    bodies().iter().find_map(|members| names.clash(members).map(str::to_owned))
+}
+
+/// The members of each body.
+fn bodies() -> [Vec<&'static str>; 7] {
+    let mut token: Vec<&'static str> = TOKEN.into();
+    token.extend(MINTED);
+    let requests = [Create::MEMBERS, SetExpiry::MEMBERS, NarrowScopes::MEMBERS, Because::MEMBERS, Rotate::MEMBERS];
+    let [create, expiry, scopes, because, rotate] = requests.map(<[&str]>::to_vec);
+    [token, PAGE.into(), create, expiry, scopes, because, rotate]
+}
+
+/// The members of [`ManagedToken`], and the constant `type`.
+const TOKEN: [&str; 24] = [
+    "type",
+    "id",
+    "public",
+    "name",
+    "description",
+    "tags",
+    "metadata",
+    "scopes",
+    "restrictions",
+    "audience",
+    "environment",
+    "status",
+    "version",
+    "created_at",
+    "created_by",
+    "rotated_at",
+    "overlap_until",
+    "expires_at",
+    "revoked",
+    "suspended",
+    "blocked",
+    "last_used_at",
+    "last_used_address",
+    "last_used_agent",
+];
+
+fn object_of<T: ToSchema + PartialSchema>() -> Object {
+    match T::schema() {
+        RefOr::T(Schema::Object(object)) => object,
+        // INVARIANT: the types above are structs with named fields, and one enum of names.
+        _ => Object::new(),
+    }
+}
+
+/// With every member required: what is shown has them all, be they null.
+fn whole<T: ToSchema + PartialSchema>() -> Object {
+    let mut object = object_of::<T>();
+    object.required = object.properties.keys().cloned().collect();
+    object
+}
+
+fn put(object: &mut Object, name: &str, schema: impl Into<RefOr<Schema>>) {
+    object.properties.insert(name.to_owned(), schema.into());
+    if !object.required.iter().any(|known| known == name) {
+        object.required.push(name.to_owned());
+    }
+}
+
+fn constant(text: &str) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some([text])).build()
+}
+
+fn texts() -> ArrayBuilder {
+    ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String))
+}
+
+fn nullable_text(text: &str) -> Object {
+    let schema_type = utoipa::openapi::schema::SchemaType::from_iter([Type::String, Type::Null]);
+    ObjectBuilder::new().schema_type(schema_type).description(Some(text)).build()
+}
+
+fn minted(mut token: Object) -> Object {
+    put(&mut token, "token", nullable_text("The plaintext. It cannot be shown again; null if the request came again."));
+    let replayed = ObjectBuilder::new().schema_type(Type::Boolean);
+    put(&mut token, "replayed", replayed.description(Some("Whether an earlier request of this name has made it.")));
+    put(&mut token, "dropped_scopes", texts().description(Some("Scopes that were asked for and are unknown.")));
+    token.description = Some("A token, and its plaintext.".into());
+    token
+}
+
+fn page() -> Object {
+    let mut page = ObjectBuilder::new().description(Some("A page of tokens.")).build();
+    put(&mut page, "tokens", ArrayBuilder::new().items(Ref::from_schema_name("Token")));
+    put(&mut page, "corrupt", texts().description(Some("The ids of tokens that cannot be read, and verify nothing.")));
+    put(&mut page, "next_cursor", nullable_text("Where the next page begins; null if there is none."));
+    page
+}
+
+fn create(settings: &Settings) -> Object {
+    let mut create = object_of::<Create>();
+    match &settings.demands.kind {
+        Some(kind) => put(&mut create, "type", constant(kind)),
+        None => drop(create.properties.remove("type")),
+    }
+    if settings.demands.restrictions {
+        put(&mut create, "restrictions", Ref::from_schema_name("CreateRestrictions"));
+    }
+    let environments: Vec<_> = settings.registry.families().mint_family().environments().to_vec();
+    if environments.is_empty() {
+        create.properties.remove("environment");
+    } else {
+        let known = environments.iter().map(Environment::as_str);
+        put(&mut create, "environment", ObjectBuilder::new().schema_type(Type::String).enum_values(Some(known)));
+    }
+    create
+}
+
+/// One end, given one way.
+fn one_end(mut object: Object) -> Object {
+    object.min_properties = Some(1);
+    object.max_properties = Some(1);
+    object
+}
+
+fn error(settings: &Settings) -> Object {
+    if settings.errors.is_problem() {
+        return object_of::<Problem<'_>>();
+    }
+    let mut error = ObjectBuilder::new().description(Some("What went wrong, in the service's own form.")).build();
+    if settings.errors.is_short() {
+        put(&mut error, "error", ObjectBuilder::new().schema_type(Type::String));
+    } else {
+        error.schema_type = utoipa::openapi::schema::SchemaType::AnyValue;
+    }
+    error
+}
+
+/// With no members but those that are named.
+fn closed(mut object: Object) -> Object {
+    object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    object
+}
+
+fn renamed(mut object: Object, names: &Names) -> Object {
+    let properties = std::mem::take(&mut object.properties);
+    object.properties = properties.into_iter().map(|(ours, schema)| (names.of(&ours).to_owned(), schema)).collect();
+    for ours in &mut object.required {
+        *ours = names.of(ours).to_owned();
+    }
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_member_of_a_body_can_be_named() {
+        let token = object_of::<ManagedToken>().properties;
+        let known: Vec<&str> = token.keys().map(String::as_str).collect();
+        assert!(known.iter().all(|member| TOKEN.contains(member)), "{known:?}");
+        for (object, members) in [
+            (object_of::<Create>(), Create::MEMBERS),
+            (object_of::<SetExpiry>(), SetExpiry::MEMBERS),
+            (object_of::<NarrowScopes>(), NarrowScopes::MEMBERS),
+            (object_of::<Because>(), Because::MEMBERS),
+            (object_of::<Rotate>(), Rotate::MEMBERS),
+        ] {
+            let mut found: Vec<_> = object.properties.keys().map(String::as_str).collect();
+            let mut members = members.to_vec();
+            found.sort_unstable();
+            members.sort_unstable();
+            assert_eq!(found, members);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Requests that may come twice.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use axum::http::{HeaderMap, HeaderName};
+use counterfoil::{
+    Grant, Registry,
+    registry::{IssueOnceError, IssuedOnce},
+    store::{IdempotencyKey, IdempotencyStore, RequestKey},
+};
+
+use super::{ApiError, Operation};
+
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Says that a reply repeats what an earlier request under the same key came to.
+pub(super) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The request, if it is named so that it may come again.
+pub(super) fn named(headers: &HeaderMap, operation: Operation, body: &[u8]) -> Result<Option<RequestKey>, ApiError> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let wrong = |error: &dyn fmt::Display| ApiError::of_field(IDEMPOTENCY_KEY.as_str(), error);
+    if values.next().is_some() {
+        return Err(wrong(&"given twice"));
+    }
+    let text = value.to_str().map_err(|_| wrong(&"expected printable ascii"))?;
+    let key = IdempotencyKey::new(text).map_err(|error| wrong(&error))?;
+    let route = operation.as_str().parse().map_err(|error: counterfoil::text::InvalidText| wrong(&error))?;
+    Ok(Some(RequestKey::new(route, key, body)))
+}
+
+/// Where requests are noted, its type erased.
+#[derive(Clone)]
+pub(super) struct SharedRequests(Arc<dyn DynRequests>);
+
+impl SharedRequests {
+    pub(super) fn new(requests: impl IdempotencyStore) -> Self {
+        Self(Arc::new(requests))
+    }
+
+    pub(super) async fn issue(
+        &self,
+        registry: &Registry,
+        grant: Grant,
+        request: &RequestKey,
+    ) -> Result<IssuedOnce, IssueOnceError> {
+        self.0.issue_dyn(registry, grant, request).await
+    }
+}
+
+impl fmt::Debug for SharedRequests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdempotencyStore(..)")
+    }
+}
+
+type Issuing<'a> = Pin<Box<dyn Future<Output = Result<IssuedOnce, IssueOnceError>> + Send + 'a>>;
+
+trait DynRequests: Send + Sync {
+    fn issue_dyn<'a>(&'a self, registry: &'a Registry, grant: Grant, request: &'a RequestKey) -> Issuing<'a>;
+}
+
+impl<R: IdempotencyStore> DynRequests for R {
+    fn issue_dyn<'a>(&'a self, registry: &'a Registry, grant: Grant, request: &'a RequestKey) -> Issuing<'a> {
+        Box::pin(registry.issue_once(grant, request, self))
+    }
+}

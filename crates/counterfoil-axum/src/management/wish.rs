@@ -1,0 +1,283 @@
+//! What requests ask for.
+
+use counterfoil::{
+    Actor, Annotations, Audience, By, Environment, Expiry, Grant, IssuePolicy, Lifetime, Metadata, Name, Network,
+    Owner, Restrictions, Scopes, Timestamp,
+    annotation::{Description, Tags},
+    subject::Reason,
+};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+use super::{ApiError, Names, json::Members};
+
+/// A new token.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = CreateToken)]
+pub(super) struct Create {
+    /// The kind of token.
+    #[serde(default, rename = "type")]
+    #[schema(nullable = false)]
+    kind: Option<String>,
+    /// What a person calls it.
+    #[schema(value_type = String, required = true, min_length = 1, max_length = 200, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
+    name: Option<String>,
+    /// What it is for.
+    #[schema(min_length = 1, max_length = 1000, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
+    description: Option<String>,
+    /// Words to group tokens by.
+    #[schema(max_items = 32)]
+    tags: Option<Vec<String>>,
+    /// What is kept with it: an object of at most 4096 bytes.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Map<String, Value>>,
+    /// What its bearer may do.
+    #[schema(max_items = 128)]
+    scopes: Option<Vec<String>>,
+    /// Where it may be used.
+    restrictions: Option<CreateRestrictions>,
+    /// The resource server that it is meant for.
+    #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
+    audience: Option<String>,
+    /// The environment that it is for.
+    environment: Option<String>,
+    /// When it ends, in Unix milliseconds; null is never.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>, minimum = 946684800000_i64, maximum = 253402300799999_i64)]
+    expires_at: Option<Option<i64>>,
+    /// After how many seconds it ends, instead of `expires_at`.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 4294967295_i64)]
+    expires_in: Option<u32>,
+}
+
+/// Conditions of use.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = CreateRestrictions)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreateRestrictions {
+    /// The same as `scopes` beside it; if both are given, they are equal.
+    #[schema(max_items = 128)]
+    scopes: Option<Vec<String>>,
+    /// The networks that it may be used from, as addresses or CIDR; none means any.
+    #[schema(max_items = 64)]
+    networks: Option<Vec<String>>,
+}
+
+impl Members for Create {
+    const MEMBERS: &[&str] = &[
+        "type",
+        "name",
+        "description",
+        "tags",
+        "metadata",
+        "scopes",
+        "restrictions",
+        "audience",
+        "environment",
+        "expires_at",
+        "expires_in",
+    ];
+}
+
+/// What the host demands of a request to create.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Demands {
+    pub(super) kind: Option<String>,
+    pub(super) restrictions: bool,
+}
+
+impl Create {
+    /// The grant that is asked for.
+    pub(super) fn grant(
+        self,
+        owner: Owner,
+        by: Option<Actor>,
+        demands: &Demands,
+        policy: &IssuePolicy,
+        now: Timestamp,
+        names: &Names,
+    ) -> Result<Grant, ApiError> {
+        let wrong = |field: &str, error: &dyn std::fmt::Display| ApiError::of_field(names.of(field), error);
+        match (&demands.kind, &self.kind) {
+            (Some(expected), found) if found.as_ref() != Some(expected) => {
+                return Err(wrong("type", &format_args!("expected `{expected}`")));
+            }
+            (None, Some(_)) => return Err(wrong("type", &"no such member")),
+            _ => {}
+        }
+        if demands.restrictions && self.restrictions.is_none() {
+            return Err(wrong("restrictions", &"missing"));
+        }
+        let (within, networks) = match self.restrictions {
+            Some(CreateRestrictions { scopes, networks }) => (scopes, networks.unwrap_or_default()),
+            None => (None, Vec::new()),
+        };
+        let read = |field: &str, texts: Option<&Vec<String>>| match texts {
+            Some(texts) => {
+                let scopes = Scopes::from_texts(texts.iter().map(String::as_str));
+                scopes.map(Some).map_err(|error| wrong(field, &error))
+            }
+            None => Ok(None),
+        };
+        let inner = format!("{}.scopes", names.of("restrictions"));
+        let scopes = match (read("scopes", self.scopes.as_ref())?, read(&inner, within.as_ref())?) {
+            (Some(outside), Some(inside)) if outside != inside => {
+                return Err(wrong("scopes", &format_args!("other than {inner}")));
+            }
+            (one, other) => one.or(other).unwrap_or(Scopes::none()),
+        };
+        let mut restrictions = Restrictions::none();
+        for network in networks {
+            let network = network.parse::<Network>().and_then(|network| restrictions.add_network(network));
+            network.map_err(|error| wrong(&format!("{}.networks", names.of("restrictions")), &error))?;
+        }
+        if let Some(audience) = self.audience {
+            restrictions.set_audience(Audience::new(audience).map_err(|error| wrong("audience", &error))?);
+        }
+        let name = self.name.ok_or_else(|| wrong("name", &"missing"))?;
+        let description = self.description.map(Description::new).transpose();
+        let tags = self.tags.unwrap_or_default();
+        let metadata = Value::Object(self.metadata.unwrap_or_default()).to_string();
+        let annotations = Annotations {
+            name: Some(Name::new(name).map_err(|error| wrong("name", &error))?),
+            description: description.map_err(|error| wrong("description", &error))?,
+            tags: Tags::from_texts(tags.iter().map(String::as_str)).map_err(|error| wrong("tags", &error))?,
+            metadata: Metadata::from_json(&metadata).map_err(|error| wrong("metadata", &error))?,
+        };
+        let asked = lifetime(self.expires_at, self.expires_in, now, names)?;
+        let lifetime = policy.lifetime(asked).map_err(|error| wrong("expires_at", &error))?;
+        let grant = Grant::new(owner, lifetime).scopes(scopes).restrictions(restrictions).annotations(annotations);
+        let environment = self.environment.map(|text| Environment::new(&text)).transpose();
+        let environment = environment.map_err(|error| wrong("environment", &error))?;
+        Ok(Grant { environment, by, ..grant })
+    }
+}
+
+/// A new end.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = SetTokenExpiry)]
+pub(super) struct SetExpiry {
+    /// When the token ends, in Unix milliseconds; null is never.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>, minimum = 946684800000_i64, maximum = 253402300799999_i64)]
+    expires_at: Option<Option<i64>>,
+    /// After how many seconds from now it ends, instead of `expires_at`.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 4294967295_i64)]
+    expires_in: Option<u32>,
+}
+
+impl Members for SetExpiry {
+    const MEMBERS: &[&str] = &["expires_at", "expires_in"];
+}
+
+impl SetExpiry {
+    pub(super) fn lifetime(self, now: Timestamp, names: &Names) -> Result<Lifetime, ApiError> {
+        let asked = lifetime(self.expires_at, self.expires_in, now, names)?;
+        asked.ok_or_else(|| ApiError::of_field(names.of("expires_at"), "missing"))
+    }
+}
+
+/// What is asked for, if anything is. An end that has passed is refused by name, whatever may be asked for otherwise.
+fn lifetime(
+    at: Option<Option<i64>>,
+    within: Option<u32>,
+    now: Timestamp,
+    names: &Names,
+) -> Result<Option<Lifetime>, ApiError> {
+    let wrong = |error: &dyn std::fmt::Display| ApiError::of_field(names.of("expires_at"), error);
+    match (at, within) {
+        (Some(_), Some(_)) => Err(wrong(&format_args!("given beside {}", names.of("expires_in")))),
+        (None, None) => Ok(None),
+        (None, Some(seconds)) => Ok(Some(Lifetime::For(Duration::from_secs(seconds.into())))),
+        (Some(None), None) => Ok(Some(Lifetime::Forever)),
+        (Some(Some(millis)), None) => {
+            let end = Timestamp::from_unix_millis(millis).map_err(|error| wrong(&error))?;
+            if Expiry::At(end).has_passed(now) {
+                return Err(wrong(&format_args!("{end} has passed")));
+            }
+            Ok(Some(Lifetime::Until(end)))
+        }
+    }
+}
+
+/// Tells `null` from a member that is not there.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+    Option::<i64>::deserialize(deserializer).map(Some)
+}
+
+/// Fewer scopes.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = NarrowTokenScopes)]
+pub(super) struct NarrowScopes {
+    /// The scopes that the token keeps.
+    #[schema(value_type = Vec<String>, required = true, max_items = 128)]
+    scopes: Option<Vec<String>>,
+}
+
+impl Members for NarrowScopes {
+    const MEMBERS: &[&str] = &["scopes"];
+}
+
+impl NarrowScopes {
+    pub(super) fn scopes(self, names: &Names) -> Result<Scopes, ApiError> {
+        let wrong = |error: &dyn std::fmt::Display| ApiError::of_field(names.of("scopes"), error);
+        let texts = self.scopes.ok_or_else(|| wrong(&"missing"))?;
+        Scopes::from_texts(texts.iter().map(String::as_str)).map_err(|error| wrong(&error))
+    }
+}
+
+/// Why a token is changed.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[schema(as = TokenChange)]
+pub(super) struct Because {
+    /// At whose request: a claim, kept beside the session's own name.
+    #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
+    by: Option<String>,
+    /// Why.
+    #[schema(min_length = 1, max_length = 500, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
+    reason: Option<String>,
+}
+
+impl Members for Because {
+    const MEMBERS: &[&str] = &["by", "reason"];
+}
+
+impl Because {
+    pub(super) fn by(self, actor: Option<Actor>, names: &Names) -> Result<By, ApiError> {
+        let claimed = self.by.map(Actor::new).transpose();
+        let reason = self.reason.map(Reason::new).transpose();
+        Ok(By {
+            actor,
+            claimed: claimed.map_err(|error| ApiError::of_field(names.of("by"), error))?,
+            reason: reason.map_err(|error| ApiError::of_field(names.of("reason"), error))?,
+        })
+    }
+}
+
+/// A new secret.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[schema(as = RotateToken)]
+pub(super) struct Rotate {
+    /// For how many seconds the old secret is still good; 0 where nothing is said.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 4294967295_i64)]
+    overlap: Option<u32>,
+    /// At whose request: a claim, kept beside the session's own name.
+    #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
+    by: Option<String>,
+    /// Why.
+    #[schema(min_length = 1, max_length = 500, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
+    reason: Option<String>,
+}
+
+impl Members for Rotate {
+    const MEMBERS: &[&str] = &["overlap", "by", "reason"];
+}
+
+impl Rotate {
+    pub(super) fn rotation(self, actor: Option<Actor>, names: &Names) -> Result<counterfoil::Rotation, ApiError> {
+        let by = Because { by: self.by, reason: self.reason }.by(actor, names)?;
+        let overlap = Duration::from_secs(self.overlap.unwrap_or(0).into());
+        Ok(counterfoil::Rotation::with_overlap(overlap).by(by))
+    }
+}
