@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program with a command line")]
 
-use std::{error::Error, time::Duration};
+use std::{collections::HashMap, error::Error, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -35,19 +35,23 @@ usage: axum_service [--listen ADDRESS] [--database FILE] [--openapi]
   --openapi          prints the document of the management API, and ends
 
 The server's key is taken from TOKEN_KEYS, such as `2026:<openssl rand -base64 32>:mint`; without it one is drawn, and
-tokens end with the process. Whoever sends the cookie `user=NAME` is that user: put your own session in its place.";
+tokens end with the process. One user, `demo`, is signed in: the cookie of that session is printed.";
 
-/// The session of a demo: whoever says so.
+/// Who is signed in, by the session's secret. A real service keeps them in its database.
+#[derive(Clone)]
+struct Sessions(Arc<HashMap<String, Owner>>);
+
 struct User(Owner);
 
-impl<S: Sync> FromRequestParts<S> for User {
+impl FromRequestParts<Sessions> for User {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, sessions: &Sessions) -> Result<Self, ApiError> {
         let cookies = parts.headers.get(COOKIE).and_then(|cookies| cookies.to_str().ok()).unwrap_or_default();
-        let name = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("user="));
-        let owner = name.and_then(|name| Owner::new(name).ok());
-        owner.map(Self).ok_or_else(|| ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "sign in first"))
+        let session = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("session="));
+        let owner = session.and_then(|session| sessions.0.get(session));
+        let rejection = || ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "sign in first");
+        owner.cloned().map(Self).ok_or_else(rejection)
     }
 }
 
@@ -64,20 +68,20 @@ impl Session for User {
 }
 
 fn management(registry: &Registry, store: &SqliteStore) -> Management {
-    let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("user")));
+    let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("session")));
     Management::new(registry.clone())
         .idempotency(store.clone())
         .document_at("/openapi.json")
         .session_scheme("session", cookie)
 }
 
-fn app(registry: &Registry, store: &SqliteStore) -> Result<Router, Box<dyn Error>> {
+fn app(registry: &Registry, store: &SqliteStore, sessions: Sessions) -> Result<Router, Box<dyn Error>> {
     let parts = get(async |Proof(token): Proof| Json([format!("a bolt of {}", token.record().owner().subject())]));
     let behind_tokens = Router::new()
         .route("/parts", parts.layer(RequireScope::new("parts:read".parse()?)))
         .nest("/token", self_service())
         .layer(TokenLayer::new(Gate::new(registry.clone(), Transport::bearer())));
-    Ok(behind_tokens.merge(management(registry, store).router::<User, ()>()?))
+    Ok(behind_tokens.merge(management(registry, store).router::<User, _>()?).with_state(sessions))
 }
 
 /// Requests with an `Idempotency-Key` are remembered for a day.
@@ -127,12 +131,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
 
+    let session = counterfoil::draw_server_key()?;
+    let sessions = Sessions(Arc::new(HashMap::from([(session.clone(), Owner::new("demo")?)])));
+    let app = app(&registry, &store, sessions)?;
     let listener = TcpListener::bind(listen).await?;
+    println!("signed in as demo with the cookie session={session}");
     println!("listening on http://{}", listener.local_addr()?);
     tokio::spawn(registry.background(tokio::time::sleep, Duration::from_secs(5)));
     tokio::spawn(forget_requests(registry.clone(), store.clone()));
     let stop = async { drop(tokio::signal::ctrl_c().await) };
-    axum::serve(listener, app(&registry, &store)?).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
     registry.shutdown().await?; // writes the uses that were noted
     Ok(())
 }

@@ -37,7 +37,6 @@ pub(super) struct Asked<M> {
 /// A request for a change of one token.
 struct Change {
     stored: Stored,
-    target: Target,
     headers: HeaderMap,
     body: Bytes,
     now: Timestamp,
@@ -111,14 +110,13 @@ impl<M: Session> Asked<M> {
         let wish: Rotate = change.wish_or_none(settings)?;
         let rotation = wish.rotation(self.session.actor(), &settings.showing.names)?;
         let request = requests::named(&change.headers, self.operation, &change.body)?;
-        let Change { stored, target, now, .. } = change;
-        let rotated = settings.rotate(target, &rotation, request.as_ref()).await?;
+        let rotated = settings.rotate(change.target()?, &rotation, request.as_ref()).await?;
         let (record, token) = match &rotated {
             Rotated::New(issued) => (&issued.record, Some(&issued.token)),
             Rotated::Replayed(record) => (&**record, None),
         };
         let minted = Minted { token, dropped: Vec::new() };
-        Ok(settings.minted_reply(StatusCode::OK, record, Some(&stored), now, &minted))
+        Ok(settings.minted_reply(StatusCode::OK, record, Some(&change.stored), change.now, &minted))
     }
 
     async fn change(&self, request: Request) -> Result<Response, ApiError> {
@@ -127,22 +125,22 @@ impl<M: Session> Asked<M> {
         let (registry, names) = (&settings.registry, &settings.showing.names);
         let unnamed = By { actor: actor.clone(), ..By::unknown() };
         let refuse = |error| settings.refusals.of_change(error);
-        let target = change.target;
         let record = match self.operation {
             Operation::Delete => {
-                registry.revoke(target, unnamed).await.map_err(refuse)?;
+                registry.revoke(change.target()?, unnamed).await.map_err(refuse)?;
                 return Ok(StatusCode::NO_CONTENT.into_response());
             }
             Operation::SetExpiry => {
                 let lifetime = change.wish::<SetExpiry>(settings)?.lifetime(change.now, names)?;
-                registry.set_expiry(target, lifetime, unnamed).await.map_err(refuse)?
+                registry.set_expiry(change.target()?, lifetime, unnamed).await.map_err(refuse)?
             }
             Operation::NarrowScopes => {
                 let scopes = change.wish::<NarrowScopes>(settings)?.scopes(names)?;
-                registry.narrow_scopes(target, scopes, unnamed).await.map_err(refuse)?
+                registry.narrow_scopes(change.target()?, scopes, unnamed).await.map_err(refuse)?
             }
             _ => {
                 let by = change.wish_or_none::<Because>(settings)?.by(actor, names)?;
+                let target = change.target()?;
                 match self.operation {
                     Operation::Block => registry.block(target, by).await.map_err(refuse)?,
                     Operation::Unblock => registry.unblock(target, by).await.map_err(refuse)?,
@@ -169,13 +167,17 @@ impl<M: Session> Asked<M> {
         let stored = self.stored().await?;
         let (parts, body) = request.into_parts();
         let body = json::read(body, self.settings.body_limit).await?;
-        let target = precondition::target(&parts.headers, &stored.record)?;
         let now = self.settings.registry.now()?;
-        Ok(Change { stored, target, headers: parts.headers, body, now })
+        Ok(Change { stored, headers: parts.headers, body, now })
     }
 }
 
 impl Change {
+    /// Asked for once all else is known to be right: a precondition comes last (RFC 9110, section 13.2.1).
+    fn target(&self) -> Result<Target, ApiError> {
+        precondition::target(&self.headers, &self.stored.record)
+    }
+
     fn wish<T: Members>(&self, settings: &Settings) -> Result<T, ApiError> {
         json::parse(&self.body, &self.headers, &settings.showing.names)
     }

@@ -108,11 +108,15 @@ fn parameters(settings: &Settings, operation: Operation, path: &str) -> Vec<Para
     }
     if !matches!(operation, Operation::List | Operation::Create | Operation::Get) {
         let text = "The `ETag` that the change is meant for; without it a change in between is no obstacle.";
-        parameters.push(header_parameter("If-Match", text, 1024));
+        let schema = ObjectBuilder::new().schema_type(Type::String).build();
+        parameters.push(parameter("If-Match", ParameterIn::Header, Required::False, text, schema));
     }
     if operation == Operation::Rotate || operation == Operation::Create && settings.requests.is_some() {
         let text = "The request's own name, so that it can be sent again without a second token.";
-        parameters.push(header_parameter("Idempotency-Key", text, 255));
+        // Visible ASCII, as header values can hold without loss.
+        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+        let schema = schema.pattern(Some("^[!-~]+$")).build();
+        parameters.push(parameter("Idempotency-Key", ParameterIn::Header, Required::False, text, schema));
     }
     parameters
 }
@@ -145,12 +149,6 @@ fn query_parameter(name: &'static str) -> Parameter {
         .description(Some(told))
         .schema(Some(schema))
         .build()
-}
-
-fn header_parameter(name: &str, text: &str, most: usize) -> Parameter {
-    // Visible ASCII, as header values can hold without loss.
-    let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(most));
-    parameter(name, ParameterIn::Header, Required::False, text, schema.pattern(Some("^[!-~]+$")).build())
 }
 
 fn parameter(

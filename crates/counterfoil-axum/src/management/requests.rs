@@ -24,7 +24,8 @@ pub(super) fn named(headers: &HeaderMap, operation: Operation, body: &[u8]) -> R
     if values.next().is_some() {
         return Err(wrong(&"given twice"));
     }
-    let text = value.to_str().map_err(|_| wrong(&"expected printable ascii"))?;
+    let is_plain = value.as_bytes().iter().all(u8::is_ascii_graphic);
+    let text = value.to_str().ok().filter(|_| is_plain).ok_or_else(|| wrong(&"expected visible ascii"))?;
     let key = IdempotencyKey::new(text).map_err(|error| wrong(&error))?;
     let route = operation.as_str().parse().map_err(|error: counterfoil::text::InvalidText| wrong(&error))?;
     Ok(Some(RequestKey::new(route, key, body)))

@@ -12,6 +12,16 @@ use std::time::Duration;
 
 use super::{ApiError, Names, json::Members};
 
+/// A scope or a pattern; its schema is made of the host's catalog.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "its name alone is used")]
+pub(super) struct GrantableScope(String);
+
+/// A scope or a pattern, whether the catalog knows it still or not.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "its name alone is used")]
+pub(super) struct TokenScope(String);
+
 /// A new token.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[schema(as = CreateToken)]
@@ -33,7 +43,7 @@ pub(super) struct Create {
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
     /// What its bearer may do.
-    #[schema(max_items = 128)]
+    #[schema(value_type = Option<Vec<GrantableScope>>, max_items = 128)]
     scopes: Option<Vec<String>>,
     /// Where it may be used.
     restrictions: Option<CreateRestrictions>,
@@ -57,7 +67,7 @@ pub(super) struct Create {
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateRestrictions {
     /// The same as `scopes` beside it; if both are given, they are equal.
-    #[schema(max_items = 128)]
+    #[schema(value_type = Option<Vec<GrantableScope>>, max_items = 128)]
     scopes: Option<Vec<String>>,
     /// The networks that it may be used from, as addresses or CIDR; none means any.
     #[schema(max_items = 64)]
@@ -211,7 +221,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64
 #[schema(as = NarrowTokenScopes)]
 pub(super) struct NarrowScopes {
     /// The scopes that the token keeps.
-    #[schema(value_type = Vec<String>, required = true, max_items = 128)]
+    #[schema(value_type = Vec<TokenScope>, required = true, max_items = 128)]
     scopes: Option<Vec<String>>,
 }
 

@@ -1,9 +1,12 @@
 //! The schemas of bodies, under the host's names.
 
-use counterfoil::Environment;
+use counterfoil::{Environment, IssuePolicy, Scope, UnknownScopes};
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema, Type, schema::AdditionalProperties},
+    openapi::{
+        ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema, Type,
+        schema::{AdditionalProperties, AnyOfBuilder},
+    },
 };
 
 use crate::management::{
@@ -53,8 +56,50 @@ pub(in crate::management) fn all(settings: &Settings) -> Vec<(String, RefOr<Sche
         ("PreconditionFailedError", precondition),
     ]
     .map(|(name, object)| (name.to_owned(), RefOr::T(Schema::Object(object))))
-    .into()
+    .into_iter()
+    .chain([
+        ("TokenScope".to_owned(), RefOr::T(Schema::Object(any_scope().build()))),
+        ("GrantableScope".to_owned(), RefOr::T(grantable_scope(settings.registry.issue_policy()))),
+    ])
+    .collect()
 }
+
+fn any_scope() -> ObjectBuilder {
+    let pattern = scope_of(&format!("^{SEGMENT}(:{SEGMENT})*(:\\*)?$"));
+    pattern.description(Some("A scope, or a pattern that ends in `:*`."))
+}
+
+fn scope_of(pattern: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).max_length(Some(Scope::MAX_LEN)).pattern(Some(pattern))
+}
+
+/// What the catalog knows, if it says no to everything else.
+fn grantable_scope(policy: &IssuePolicy) -> Schema {
+    let Some((catalog, UnknownScopes::Reject)) = &policy.scopes else { return Schema::Object(any_scope().build()) };
+    let mut known = AnyOfBuilder::new();
+    let told: Vec<_> = catalog.scopes().map(|(scope, told)| format!("- `{scope}`: {told}")).collect();
+    if !told.is_empty() {
+        let names = catalog.scopes().map(|(scope, _)| scope.as_str());
+        let names = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+        known = known.item(names.description(Some(told.join("\n"))));
+    }
+    for (family, told) in catalog.families() {
+        let mut root = String::new();
+        for character in family.as_str().trim_end_matches('*').chars() {
+            root.extend(SPECIAL.contains(character).then_some('\\'));
+            root.push(character);
+        }
+        let within = scope_of(&format!("^{root}({SEGMENT}(:{SEGMENT})*(:\\*)?|\\*)$"));
+        known = known.item(within.description(Some(format!("`{family}`: {told}"))));
+    }
+    Schema::AnyOf(known.build())
+}
+
+/// The characters of a scope's segment (RFC 6749, section 3.3), without the separator and the star.
+const SEGMENT: &str = r"[!#-)+-9;-\[\]-~]+";
+
+/// What means something in a regular expression.
+const SPECIAL: &str = r".+?^$()[]{}|\/";
 
 /// Every member that a host may name.
 pub(in crate::management) fn members() -> impl Iterator<Item = &'static str> {
