@@ -13,7 +13,7 @@ use crate::{
     client::ClientAddress,
     limit::{Limiter, SharedLimiter},
     metadata::ResourceMetadata,
-    observe::observed,
+    observe::Observation,
     render::Renderer,
     second::{NotAdmitted, SecondVerifier, SharedSecond},
     transport::Transport,
@@ -172,11 +172,10 @@ impl Gate {
     ///
     /// [`Answer`].
     pub async fn admit(&self, parts: &mut Parts) -> Result<(), Answer> {
-        observed(async {
-            let admitted = self.let_in(parts).await;
-            (admitted, &parts.extensions)
-        })
-        .await
+        let observation = Observation::begin();
+        let admitted = observation.within(self.let_in(parts)).await;
+        observation.tell(&admitted, parts.extensions.get());
+        admitted
     }
 
     async fn let_in(&self, parts: &mut Parts) -> Result<(), Answer> {

@@ -79,8 +79,9 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let gate = Arc::clone(&self.gate);
+        // Out here, so that the future holds the request once, not whole and in parts.
+        let (mut parts, body) = request.into_parts();
         Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
             if let Some(response) = gate.answer_openly(&parts) {
                 return Ok(response);
             }
