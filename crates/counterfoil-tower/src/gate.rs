@@ -192,23 +192,15 @@ impl Gate {
         let Some(text) = found.map_err(|reason| Answer::malformed(reason, codes))? else {
             return if self.is_optional { Ok(()) } else { Err(Answer::missing(codes)) };
         };
-        let caller = Caller { address: self.client.of(parts), ..Caller::unknown() };
-        match self.registry.verify_for(text, &caller).await {
-            Ok(verified) => {
-                self.demand(&verified).await?;
-                parts.extensions.insert(verified);
-            }
-            Err(error) => {
-                let admission = match (&self.second, &error) {
-                    (Some(second), error) if error.is_not_ours() => second.admit(text, parts).await,
-                    _ => return Err(Answer::to_error(&error, codes)),
-                };
-                let admission = admission.map_err(|reason| match reason {
-                    NotAdmitted::Invalid => Answer::invalid(codes),
-                    NotAdmitted::Unavailable => Answer::unavailable(codes),
-                })?;
-                admission.leave(&mut parts.extensions);
-            }
+        if let Some(verified) = self.verified(text, parts).await? {
+            self.demand(&verified).await?;
+            parts.extensions.insert(verified);
+        } else if let Some(second) = &self.second {
+            let admission = second.admit(text, parts).await.map_err(|reason| match reason {
+                NotAdmitted::Invalid => Answer::invalid(codes),
+                NotAdmitted::Unavailable => Answer::unavailable(codes),
+            })?;
+            admission.leave(&mut parts.extensions);
         }
         if self.strips {
             for name in self.transport.headers() {
@@ -216,6 +208,16 @@ impl Gate {
             }
         }
         Ok(())
+    }
+
+    /// The proof; none if the text is the second verifier's to judge.
+    async fn verified(&self, text: &str, parts: &Parts) -> Result<Option<Verified>, Answer> {
+        let caller = Caller { address: self.client.of(parts), ..Caller::unknown() };
+        match self.registry.verify_for(text, &caller).await {
+            Ok(verified) => Ok(Some(verified)),
+            Err(error) if self.second.is_some() && error.is_not_ours() => Ok(None),
+            Err(error) => Err(Answer::to_error(&error, &self.codes)),
+        }
     }
 
     async fn demand(&self, verified: &Verified) -> Result<(), Answer> {
