@@ -174,7 +174,7 @@ impl Gate {
     pub async fn admit(&self, parts: &mut Parts) -> Result<(), Answer> {
         let observation = Observation::begin();
         let admitted = observation.within(self.let_in(parts)).await;
-        observation.tell(&admitted, parts.extensions.get());
+        observation.tell(&admitted, &parts.extensions);
         admitted
     }
 
@@ -252,6 +252,11 @@ impl Gate {
         {
             response.headers_mut().insert(name, end.unix_millis().div_euclid(1000).into());
         }
+    }
+
+    /// Whether [`mark`](Self::mark) puts anything into any response.
+    pub(crate) const fn marks_responses(&self) -> bool {
+        self.transport.header_name().is_some() || self.tells_expiry()
     }
 
     pub(crate) const fn tells_expiry(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use counterfoil::Verified;
+use http::Extensions;
 
 use crate::answer::Answer;
 
@@ -30,8 +31,11 @@ impl Observation {
 
     /// Tells what it came to, and counts it.
     #[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(unused_variables, reason = "nobody is told"))]
-    pub(crate) fn tell(&self, admitted: &Result<(), Answer>, verified: Option<&Verified>) {
-        let token = verified.map(|verified| verified.record().id());
+    pub(crate) fn tell(&self, admitted: &Result<(), Answer>, extensions: &Extensions) {
+        if cfg!(not(any(feature = "tracing", feature = "metrics"))) {
+            return;
+        }
+        let token = extensions.get::<Verified>().map(|verified| verified.record().id());
         let outcome = match (admitted, &token) {
             (Err(answer), _) => answer.kind.as_str(),
             (Ok(()), Some(_)) => "admitted",
