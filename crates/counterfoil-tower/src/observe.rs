@@ -7,6 +7,18 @@ use http::Extensions;
 
 use crate::answer::Answer;
 
+/// The counter of an outcome. Those that are written out need nothing allocated for their label: most requests', and
+/// those that anybody can bring about at will.
+#[cfg(feature = "metrics")]
+macro_rules! counter_of {
+    ($outcome:expr, $($written:literal),+) => {
+        match $outcome {
+            $($written => metrics::counter!("counterfoil_requests_total", "outcome" => $written),)+
+            other => metrics::counter!("counterfoil_requests_total", "outcome" => other),
+        }
+    };
+}
+
 /// A request that is being admitted: a span if spans are made.
 pub(crate) struct Observation {
     #[cfg(feature = "tracing")]
@@ -47,6 +59,6 @@ impl Observation {
             token.map(|token| self.span.record("token", tracing::field::display(token)));
         }
         #[cfg(feature = "metrics")]
-        metrics::counter!("counterfoil_requests_total", "outcome" => outcome).increment(1);
+        counter_of!(outcome, "admitted", "missing", "malformed", "invalid").increment(1);
     }
 }
