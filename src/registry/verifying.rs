@@ -5,22 +5,21 @@ use std::sync::Arc;
 use super::{Parts, Registry};
 use crate::{
     caller::Caller,
-    check::{CheckError, Checking, SecretCheck, begin, selectors},
+    check::{CheckError, Checking, SecretCheck, Selectors, begin, selectors},
     circumstances::Circumstances,
     denial::Denial,
     event::{Event, EventKind, Unproven},
     policy::Objection,
-    record::{Record, SlotKind},
+    record::Record,
     seal::Sealing,
     store::{StoreError, StoreErrorKind, TokenStore},
     time::{InvalidTimestamp, Timestamp},
-    token::{ParseError, Presented},
+    token::{ParseError, Selector},
     verify::{Verified, verify},
 };
 
-/// A presented text, what was found by it, and what became of the comparison.
+/// What was found by a presented text, and what became of the comparison.
 pub(super) struct Checked<'t> {
-    presented: Presented<'t>,
     pub(super) record: Option<Arc<Record>>,
     pub(super) check: SecretCheck<'t>,
     pub(super) now: Timestamp,
@@ -45,8 +44,16 @@ impl Registry {
     ///
     /// [`VerifyError`]: a refusal, or that nothing could be found out.
     pub async fn verify_for(&self, text: &str, caller: &Caller) -> Result<Verified, VerifyError> {
+        // One after the other, so that the second future takes the place of the first.
+        let checked = self.check(text, caller).await?;
+        self.decide(text, &checked, caller).await
+    }
+
+    /// The verdict, and what follows from it. What is rare is boxed, so that the future of every request need not hold it.
+    async fn decide(&self, text: &str, checked: &Checked<'_>, caller: &Caller) -> Result<Verified, VerifyError> {
         let parts = &*self.0;
-        let Checked { presented, record, check, now } = self.check(text, caller).await?;
+        let Checked { record, check, now } = checked;
+        let (check, now) = (*check, *now);
         let circumstances = Circumstances {
             client: caller.address,
             environments: &parts.environments,
@@ -54,17 +61,24 @@ impl Registry {
             catalog: parts.issue_policy.scopes.as_ref().map(|(catalog, _)| catalog),
             ..Circumstances::at(now)
         };
-        let verified = match verify(check, record.clone(), &circumstances) {
+        let mut verified = match verify(check, record.clone(), &circumstances) {
             Ok(verified) => verified,
-            Err(denial) => return Err(self.denied(denial, record.as_deref(), caller, now).await),
+            Err(denial) => return Err(Box::pin(self.denied(denial, record.as_deref(), caller, now)).await),
         };
-        self.rehash_if_outdated(&presented, verified.record(), verified.slot(), now).await;
-        let verified = self.under_policy(verified, caller, now).await?;
-        if parts.policy.is_some() {
+        if self.is_outdated(&verified) && self.0.rehashing.is_over(now) {
+            Box::pin(self.rehash(text, &verified, now)).await;
+        }
+        if let Some(policy) = &parts.policy {
+            let assent = policy.at_use(&verified, caller).await.inspect_err(|objection| {
+                self.tell_objection(objection, now, |event| event.of(verified.record()).caller(caller));
+            })?;
+            verified = assent.ceiling.into_iter().fold(verified, Verified::under);
+            verified = assent.attached.into_iter().fold(verified, Verified::with);
             // It may have taken its time, and the token may have ended meanwhile.
-            let late = Circumstances { now: parts.clock.now()?, ..circumstances };
-            if let Err(denial) = verify(check, record.clone(), &late) {
-                return Err(self.denied(denial, record.as_deref(), caller, late.now).await);
+            let late = parts.clock.now()?;
+            let ended = verify(check, record.clone(), &Circumstances { now: late, ..circumstances }).err();
+            if let Some(denial) = ended {
+                return Err(Box::pin(self.denied(denial, record.as_deref(), caller, late)).await);
             }
         }
         self.note_use(verified.record(), caller, now);
@@ -75,25 +89,20 @@ impl Registry {
     pub(super) async fn check<'t>(&self, text: &'t str, caller: &Caller) -> Result<Checked<'t>, VerifyError> {
         let Parts { families, keyring, store, clock, .. } = &*self.0;
         let presented = families.parse(text)?;
-        let selectors = selectors(&presented, keyring)?;
-        let record = store.find(selectors.as_slice()).await?;
-        let of = match begin(&presented, selectors.as_slice(), record.as_deref(), keyring) {
-            Ok(Checking::Done(of)) => of,
-            Ok(Checking::Slow(job, unchecked)) => self.finish(job, unchecked).await?,
+        let sought = Sought::from(&selectors(&presented, keyring)?);
+        let record = store.find(sought.as_slice()).await?;
+        let done = match begin(&presented, sought.as_slice(), record.as_deref(), keyring) {
+            Ok(Checking::Done(of)) => Ok(of),
+            Ok(Checking::Slow(job, unchecked)) => Err(Box::pin(self.finish(job, unchecked))),
             Err(error) => return Err(self.unchecked(error, record.as_deref(), caller)),
+        };
+        let of = match done {
+            Ok(of) => of,
+            Err(slow) => slow.await?,
         };
         let check = SecretCheck { environment: presented.environment(), of };
         // Read late, so that a token that ends during a slow lookup or hash is refused.
-        Ok(Checked { presented, record, check, now: clock.now()? })
-    }
-
-    async fn under_policy(&self, verified: Verified, caller: &Caller, now: Timestamp) -> Result<Verified, Objection> {
-        let Some(policy) = &self.0.policy else { return Ok(verified) };
-        let assent = policy.at_use(&verified, caller).await.inspect_err(|objection| {
-            self.tell_objection(objection, now, |event| event.of(verified.record()).caller(caller));
-        })?;
-        let verified = assent.ceiling.into_iter().fold(verified, Verified::under);
-        Ok(assent.attached.into_iter().fold(verified, Verified::with))
+        Ok(Checked { record, check, now: clock.now()? })
     }
 
     fn unchecked(&self, error: CheckError, record: Option<&Record>, caller: &Caller) -> VerifyError {
@@ -105,51 +114,64 @@ impl Registry {
         error.into()
     }
 
-    /// Makes the digest anew if it is out of date. A lost race is no failure: another node was first. After a failure
-    /// none is tried for a while, so that a store that takes no writes is not asked, and told of, at every use.
-    async fn rehash_if_outdated(
-        &self,
-        presented: &Presented<'_>,
-        record: &Arc<Record>,
-        kind: SlotKind,
-        now: Timestamp,
-    ) {
-        let keyring = &self.0.keyring;
-        if record.slots().get(kind).is_none_or(|slot| !keyring.is_outdated(&slot.digest)) {
-            return;
-        }
-        if !self.0.rehashing.is_over(now) {
-            return;
-        }
-        let event = match self.rehash(presented, record, kind, now).await {
-            Ok(()) => EventKind::Rehashed { key: keyring.minting_key() },
+    fn is_outdated(&self, verified: &Verified) -> bool {
+        let slot = verified.record().slots().get(verified.slot());
+        slot.is_some_and(|slot| self.0.keyring.is_outdated(&slot.digest))
+    }
+
+    /// Makes the digest anew. A lost race is no failure: another node was first. After a failure none is tried for a
+    /// while, so that a store that takes no writes is not asked, and told of, at every use.
+    async fn rehash(&self, text: &str, verified: &Verified, now: Timestamp) {
+        let event = match self.seal_anew(text, verified, now).await {
+            Ok(()) => EventKind::Rehashed { key: self.0.keyring.minting_key() },
             Err(Some(error)) if *error.kind() == StoreErrorKind::LostRace => return,
             Err(_) => {
                 self.0.rehashing.fail(now);
                 EventKind::RehashFailed
             }
         };
-        self.emit(&Event::new(now, event).of(record));
+        self.emit(&Event::new(now, event).of(verified.record()));
     }
 
-    async fn rehash(
-        &self,
-        presented: &Presented<'_>,
-        record: &Record,
-        kind: SlotKind,
-        now: Timestamp,
-    ) -> Result<(), Option<StoreError>> {
-        let Parts { keyring, store, entropy, .. } = &*self.0;
+    async fn seal_anew(&self, text: &str, verified: &Verified, now: Timestamp) -> Result<(), Option<StoreError>> {
+        let Parts { families, keyring, store, entropy, .. } = &*self.0;
+        let (record, kind) = (verified.record(), verified.slot());
         let salt = || {
             let mut salt = [0; 16];
             entropy.fill(&mut salt).map(|()| salt)
         };
-        let slot = match Sealing::begin(presented, record.id(), record.owner(), keyring, salt).map_err(|_| None)? {
+        // Parsed again, which is seldom, so that not every verification carries what was read until here.
+        let presented = families.parse(text).map_err(|_| None)?;
+        let slot = match Sealing::begin(&presented, record.id(), record.owner(), keyring, salt).map_err(|_| None)? {
             Sealing::Done(slot) => slot,
             Sealing::Slow(job, unsealed) => unsealed.finish(self.hash(job).await.map_err(|_| None)?),
         };
         let next = record.with_digest_anew(kind, slot);
         Ok(store.update(&next, record.revision(), None, now).await?)
+    }
+}
+
+/// Selectors that are looked for: one as a rule, and then without the room for all that there could be.
+enum Sought {
+    One([Selector; 1]),
+    Several(Box<[Selector]>),
+}
+
+impl From<&Selectors> for Sought {
+    fn from(selectors: &Selectors) -> Self {
+        match selectors.as_slice() {
+            [one] => Self::One([*one]),
+            several => Self::Several(several.into()),
+        }
+    }
+}
+
+impl Sought {
+    fn as_slice(&self) -> &[Selector] {
+        match self {
+            Self::One(one) => one,
+            Self::Several(several) => several,
+        }
     }
 }
 

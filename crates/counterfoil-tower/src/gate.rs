@@ -13,7 +13,7 @@ use crate::{
     client::ClientAddress,
     limit::{Limiter, SharedLimiter},
     metadata::ResourceMetadata,
-    observe::observed,
+    observe::Observation,
     render::Renderer,
     second::{NotAdmitted, SecondVerifier, SharedSecond},
     transport::Transport,
@@ -172,11 +172,10 @@ impl Gate {
     ///
     /// [`Answer`].
     pub async fn admit(&self, parts: &mut Parts) -> Result<(), Answer> {
-        observed(async {
-            let admitted = self.let_in(parts).await;
-            (admitted, &parts.extensions)
-        })
-        .await
+        let observation = Observation::begin();
+        let admitted = observation.within(self.let_in(parts)).await;
+        observation.tell(&admitted, &parts.extensions);
+        admitted
     }
 
     async fn let_in(&self, parts: &mut Parts) -> Result<(), Answer> {
@@ -193,23 +192,15 @@ impl Gate {
         let Some(text) = found.map_err(|reason| Answer::malformed(reason, codes))? else {
             return if self.is_optional { Ok(()) } else { Err(Answer::missing(codes)) };
         };
-        let caller = Caller { address: self.client.of(parts), ..Caller::unknown() };
-        match self.registry.verify_for(text, &caller).await {
-            Ok(verified) => {
-                self.demand(&verified).await?;
-                parts.extensions.insert(verified);
-            }
-            Err(error) => {
-                let admission = match (&self.second, &error) {
-                    (Some(second), error) if error.is_not_ours() => second.admit(text, parts).await,
-                    _ => return Err(Answer::to_error(&error, codes)),
-                };
-                let admission = admission.map_err(|reason| match reason {
-                    NotAdmitted::Invalid => Answer::invalid(codes),
-                    NotAdmitted::Unavailable => Answer::unavailable(codes),
-                })?;
-                admission.leave(&mut parts.extensions);
-            }
+        if let Some(verified) = self.verified(text, parts).await? {
+            self.demand(&verified).await?;
+            parts.extensions.insert(verified);
+        } else if let Some(second) = &self.second {
+            let admission = second.admit(text, parts).await.map_err(|reason| match reason {
+                NotAdmitted::Invalid => Answer::invalid(codes),
+                NotAdmitted::Unavailable => Answer::unavailable(codes),
+            })?;
+            admission.leave(&mut parts.extensions);
         }
         if self.strips {
             for name in self.transport.headers() {
@@ -217,6 +208,16 @@ impl Gate {
             }
         }
         Ok(())
+    }
+
+    /// The proof; none if the text is the second verifier's to judge.
+    async fn verified(&self, text: &str, parts: &Parts) -> Result<Option<Verified>, Answer> {
+        let caller = Caller { address: self.client.of(parts), ..Caller::unknown() };
+        match self.registry.verify_for(text, &caller).await {
+            Ok(verified) => Ok(Some(verified)),
+            Err(error) if self.second.is_some() && error.is_not_ours() => Ok(None),
+            Err(error) => Err(Answer::to_error(&error, &self.codes)),
+        }
     }
 
     async fn demand(&self, verified: &Verified) -> Result<(), Answer> {
@@ -251,6 +252,11 @@ impl Gate {
         {
             response.headers_mut().insert(name, end.unix_millis().div_euclid(1000).into());
         }
+    }
+
+    /// Whether [`mark`](Self::mark) puts anything into any response.
+    pub(crate) const fn marks_responses(&self) -> bool {
+        self.transport.header_name().is_some() || self.tells_expiry()
     }
 
     pub(crate) const fn tells_expiry(&self) -> bool {

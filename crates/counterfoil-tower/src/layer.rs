@@ -79,19 +79,23 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let gate = Arc::clone(&self.gate);
+        // Out here, so that the future holds the request once, not whole and in parts.
+        let (mut parts, body) = request.into_parts();
         Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
             if let Some(response) = gate.answer_openly(&parts) {
                 return Ok(response);
             }
             if let Err(answer) = gate.admit(&mut parts).await {
                 return Ok(gate.refuse(&answer));
             }
-            // The proof goes with the request; a copy stays only where the response tells of it.
-            let verified = parts.extensions.get::<Verified>().filter(|_| gate.tells_expiry()).cloned();
-            parts.extensions.insert(Arc::clone(&gate));
+            // The door and the proof go with the request; of either a copy stays only where the response tells of it.
+            let verified = if gate.tells_expiry() { parts.extensions.get::<Verified>().cloned() } else { None };
+            let marking = gate.marks_responses().then(|| Arc::clone(&gate));
+            parts.extensions.insert(gate);
             let mut response = inner.call(Request::from_parts(parts, body)).await?;
-            gate.mark(&mut response, verified.as_ref());
+            if let Some(gate) = marking {
+                gate.mark(&mut response, verified.as_ref());
+            }
             Ok(response)
         })
     }

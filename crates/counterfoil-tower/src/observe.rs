@@ -7,29 +7,58 @@ use http::Extensions;
 
 use crate::answer::Answer;
 
-/// Runs `admitting` in a span, and counts what it comes to.
-#[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(unused_variables, reason = "nobody is told"))]
-pub(crate) async fn observed<'p>(
-    admitting: impl Future<Output = (Result<(), Answer>, &'p Extensions)>,
-) -> Result<(), Answer> {
-    #[cfg(feature = "tracing")]
-    let span = tracing::debug_span!("token", token = tracing::field::Empty, outcome = tracing::field::Empty);
-    #[cfg(feature = "tracing")]
-    let admitting = tracing::Instrument::instrument(admitting, span.clone());
-
-    let (admitted, extensions) = admitting.await;
-    let token = extensions.get::<Verified>().map(|verified| verified.record().id());
-    let outcome = match (&admitted, &token) {
-        (Err(answer), _) => answer.kind.as_str(),
-        (Ok(()), Some(_)) => "admitted",
-        (Ok(()), None) => "admitted_without_token",
+/// The counter of an outcome. Those that are written out need nothing allocated for their label: most requests', and
+/// those that anybody can bring about at will.
+#[cfg(feature = "metrics")]
+macro_rules! counter_of {
+    ($outcome:expr, $($written:literal),+) => {
+        match $outcome {
+            $($written => metrics::counter!("counterfoil_requests_total", "outcome" => $written),)+
+            other => metrics::counter!("counterfoil_requests_total", "outcome" => other),
+        }
     };
+}
+
+/// A request that is being admitted: a span if spans are made.
+pub(crate) struct Observation {
     #[cfg(feature = "tracing")]
-    {
-        span.record("outcome", outcome);
-        token.map(|token| span.record("token", tracing::field::display(token)));
+    span: tracing::Span,
+}
+
+impl Observation {
+    pub(crate) fn begin() -> Self {
+        Self {
+            #[cfg(feature = "tracing")]
+            span: tracing::debug_span!("token", token = tracing::field::Empty, outcome = tracing::field::Empty),
+        }
     }
-    #[cfg(feature = "metrics")]
-    metrics::counter!("counterfoil_requests_total", "outcome" => outcome).increment(1);
-    admitted
+
+    /// Runs `admitting` in the span. Not an `async fn`: that would hold the future twice, where it is handed over and
+    /// where it is awaited.
+    pub(crate) fn within<F: Future>(&self, admitting: F) -> impl Future<Output = F::Output> + use<F> {
+        #[cfg(feature = "tracing")]
+        let admitting = tracing::Instrument::instrument(admitting, self.span.clone());
+        admitting
+    }
+
+    /// Tells what it came to, and counts it.
+    #[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(unused_variables, reason = "nobody is told"))]
+    pub(crate) fn tell(&self, admitted: &Result<(), Answer>, extensions: &Extensions) {
+        if cfg!(not(any(feature = "tracing", feature = "metrics"))) {
+            return;
+        }
+        let token = extensions.get::<Verified>().map(|verified| verified.record().id());
+        let outcome = match (admitted, &token) {
+            (Err(answer), _) => answer.kind.as_str(),
+            (Ok(()), Some(_)) => "admitted",
+            (Ok(()), None) => "admitted_without_token",
+        };
+        #[cfg(feature = "tracing")]
+        {
+            self.span.record("outcome", outcome);
+            token.map(|token| self.span.record("token", tracing::field::display(token)));
+        }
+        #[cfg(feature = "metrics")]
+        counter_of!(outcome, "admitted", "missing", "malformed", "invalid").increment(1);
+    }
 }

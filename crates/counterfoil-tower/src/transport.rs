@@ -114,13 +114,26 @@ fn token_of(value: &HeaderValue) -> Result<&str, MalformedCredential> {
 }
 
 fn read(token: &[u8]) -> Result<&str, MalformedCredential> {
-    let is_padded = token.iter().rev().skip_while(|byte| **byte == b'=').any(|byte| *byte == b'=');
-    let is_known = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
-    if is_padded || !token.iter().all(is_known) {
+    // Padding stands at the end alone, and is rare: so one pass over the rest as a rule.
+    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
+    let unpadded = &token[..token.len() - padding];
+    if !unpadded.iter().all(|byte| IN_TOKEN[usize::from(*byte)]) {
         return Err(MalformedCredential::Bytes);
     }
     std::str::from_utf8(token).map_err(|_| MalformedCredential::Bytes)
 }
+
+/// The bytes of a `b64token` before its padding (RFC 6750, section 2.1), by value.
+const IN_TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] =
+            matches!(byte as u8, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        byte += 1;
+    }
+    table
+};
 
 fn is_scheme_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)

@@ -54,3 +54,15 @@ fn a_good_token_costs_few_allocations_and_a_made_up_one_fewer() {
         assert!(made.count_total <= most, "{status}: {} allocations", made.count_total);
     }
 }
+
+#[test]
+fn the_future_of_an_admission_is_small() {
+    let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
+    let registry =
+        Registry::builder(TokenFormat::builder("acme").build().unwrap(), keyring, MemoryStore::new()).build().unwrap();
+    let gate = Gate::new(registry, Transport::bearer());
+    let (mut parts, ()) = Request::new(()).into_parts();
+    // With the request's head beside it, it must stay within what common allocators hand out fast, about a kilobyte.
+    let size = size_of_val(&gate.admit(&mut parts));
+    assert!(size <= 850, "{size} bytes");
+}
