@@ -91,14 +91,10 @@ impl Registry {
         let presented = families.parse(text)?;
         let sought = Sought::from(&selectors(&presented, keyring)?);
         let record = store.find(sought.as_slice()).await?;
-        let done = match begin(&presented, sought.as_slice(), record.as_deref(), keyring) {
-            Ok(Checking::Done(of)) => Ok(of),
-            Ok(Checking::Slow(job, unchecked)) => Err(Box::pin(self.finish(job, unchecked))),
+        let of = match begin(&presented, sought.as_slice(), record.as_deref(), keyring) {
+            Ok(Checking::Done(of)) => of,
+            Ok(Checking::Slow(job, unchecked)) => Box::pin(self.finish(job, unchecked)).await?,
             Err(error) => return Err(self.unchecked(error, record.as_deref(), caller)),
-        };
-        let of = match done {
-            Ok(of) => of,
-            Err(slow) => slow.await?,
         };
         let check = SecretCheck { environment: presented.environment(), of };
         // Read late, so that a token that ends during a slow lookup or hash is refused.
