@@ -3,10 +3,7 @@
 use counterfoil::{Environment, IssuePolicy, Scope, UnknownScopes};
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{
-        ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema, Type,
-        schema::{AdditionalProperties, AnyOfBuilder},
-    },
+    openapi::{ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema, Type, schema::AdditionalProperties},
 };
 
 use crate::management::{
@@ -52,16 +49,13 @@ pub(in crate::management) fn all(settings: &Settings) -> Vec<(String, RefOr<Sche
         ("NarrowTokenScopes", renamed(closed(object_of::<NarrowScopes>()), names)),
         ("TokenChange", renamed(closed(object_of::<Because>()), names)),
         ("RotateToken", renamed(closed(object_of::<Rotate>()), names)),
+        ("TokenScope", any_scope().build()),
+        ("GrantableScope", grantable_scope(settings.registry.issue_policy())),
         ("ApiError", error(settings)),
         ("PreconditionFailedError", precondition),
     ]
     .map(|(name, object)| (name.to_owned(), RefOr::T(Schema::Object(object))))
-    .into_iter()
-    .chain([
-        ("TokenScope".to_owned(), RefOr::T(Schema::Object(any_scope().build()))),
-        ("GrantableScope".to_owned(), RefOr::T(grantable_scope(settings.registry.issue_policy()))),
-    ])
-    .collect()
+    .into()
 }
 
 fn any_scope() -> ObjectBuilder {
@@ -73,26 +67,30 @@ fn scope_of(pattern: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).max_length(Some(Scope::MAX_LEN)).pattern(Some(pattern))
 }
 
-/// What the catalog knows, if it says no to everything else.
-fn grantable_scope(policy: &IssuePolicy) -> Schema {
-    let Some((catalog, UnknownScopes::Reject)) = &policy.scopes else { return Schema::Object(any_scope().build()) };
-    let mut known = AnyOfBuilder::new();
-    let told: Vec<_> = catalog.scopes().map(|(scope, told)| format!("- `{scope}`: {told}")).collect();
-    if !told.is_empty() {
-        let names = catalog.scopes().map(|(scope, _)| scope.as_str());
-        let names = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
-        known = known.item(names.description(Some(told.join("\n"))));
+/// What the catalog knows, if it says no to everything else. A pattern and no enumeration: with a name that is new,
+/// clients that were made of an older document go on.
+fn grantable_scope(policy: &IssuePolicy) -> Object {
+    let Some((catalog, UnknownScopes::Reject)) = &policy.scopes else { return any_scope().build() };
+    let (mut known, mut told) = (Vec::new(), Vec::new());
+    for (scope, text) in catalog.scopes() {
+        known.push(escaped(scope.as_str()));
+        told.push(format!("- `{scope}`: {text}"));
     }
-    for (family, told) in catalog.families() {
-        let mut root = String::new();
-        for character in family.as_str().trim_end_matches('*').chars() {
-            root.extend(SPECIAL.contains(character).then_some('\\'));
-            root.push(character);
-        }
-        let within = scope_of(&format!("^{root}({SEGMENT}(:{SEGMENT})*(:\\*)?|\\*)$"));
-        known = known.item(within.description(Some(format!("`{family}`: {told}"))));
+    for (family, text) in catalog.families() {
+        let root = escaped(family.as_str().trim_end_matches('*'));
+        known.push(format!("{root}({SEGMENT}(:{SEGMENT})*(:\\*)?|\\*)"));
+        told.push(format!("- `{family}`: {text}"));
     }
-    Schema::AnyOf(known.build())
+    scope_of(&format!("^({})$", known.join("|"))).description(Some(told.join("\n"))).build()
+}
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
+        escaped.extend(SPECIAL.contains(character).then_some('\\'));
+        escaped.push(character);
+    }
+    escaped
 }
 
 /// The characters of a scope's segment (RFC 6749, section 3.3), without the separator and the star.
