@@ -168,6 +168,14 @@
 //! | an answer tells what is wrong only once the secret is proven | `crates/counterfoil-tower/tests/door/answers.rs: what_is_wrong_with_a_token_is_told_once_its_secret_is_proven` |
 //! | a second verifier is asked about what is not ours alone | `crates/counterfoil-tower/tests/door/second.rs: another_verifier_is_asked_about_what_is_not_ours_alone` |
 //! | a route without a door lets nobody in | `crates/counterfoil-axum/tests/routes.rs: a_route_without_a_door_is_the_hosts_mistake` |
+//! | a token manages no tokens, in whichever header it comes and whatever else the request has | `crates/counterfoil-axum/tests/management/tokens_shut_out.rs: a_token_of_ours_shuts_out_every_operation`, `crates/counterfoil-axum/tests/management/tokens_shut_out.rs: what_a_door_has_let_in_by_a_token_is_shut_out` |
+//! | another site's page changes nothing | `crates/counterfoil-axum/tests/management/cross_site.rs: a_change_comes_from_a_page_of_the_apis_own_or_of_a_trusted_origin` |
+//! | a foreign token is answered as one that is not there | `crates/counterfoil-axum/tests/management/sessions.rs: a_foreign_token_is_no_token` |
+//! | the plaintext is in the replies to create and rotate alone | `crates/counterfoil-axum/tests/management/lives.rs: the_plaintext_is_in_the_replies_to_create_and_rotate_alone` |
+//! | of two sessions that have seen one version one changes it | `crates/counterfoil-axum/tests/management/races.rs: of_two_who_have_seen_one_version_one_wins`, `crates/counterfoil-axum/tests/management/preconditions.rs: a_change_of_any_other_version_is_refused_and_changes_nothing` |
+//! | a request that comes twice makes one token, also after a crash in between | `crates/counterfoil-axum/tests/management/idempotency.rs: a_repeated_creation_makes_one_token`, `crates/counterfoil-axum/tests/management/takeover.rs: a_lost_creation_is_repeated_or_done_anew_after_a_minute` |
+//! | a body has one meaning: no member twice, none unknown, none of a wrong type | `crates/counterfoil-axum/tests/management/bodies.rs: what_is_no_object_of_known_members_is_refused_by_every_operation`, `crates/counterfoil-axum/tests/management/members.rs: a_creation_names_the_member_that_is_of_a_wrong_type` |
+//! | the management API keeps to its document | `crates/counterfoil-axum/tests/management/document.rs: every_operation_of_the_document_is_served_and_every_route_is_in_it`, `crates/counterfoil-axum/tests/management/document.rs: replies_keep_to_the_document_whatever_the_host_sets`, and `.ci/http` with a live router |
 //!
 //! ## The shape of the code
 //!

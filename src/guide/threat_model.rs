@@ -55,7 +55,7 @@
 //! | | issue a token that lives for ever, or has every scope, by leaving something out |
 //! | can | forget [`require`](crate::Verified::require): a proof without a demanded scope says only who |
 //! | | authorize by [`routing`](crate::Presented::routing) or a header; log the `Authorization` header; hand over an address that a client has made up |
-//! | you must | demand a scope in every handler; take the client's address from a source you trust; let tokens never manage tokens |
+//! | you must | demand a scope in every handler; take the client's address from a source you trust; let tokens never manage tokens, as the router of `counterfoil-axum` does not |
 //!
 //! A panic in an event sink is caught. A policy that never answers holds its request for as long, unless
 //! [`policy_deadline`](crate::registry::RegistryBuilder::policy_deadline) sets an end. One that is late, panics or cannot

@@ -40,6 +40,8 @@ impl Registry {
     /// or it is being made, or it was given up a minute ago and is made now. A request that is at work for longer than that,
     /// and goes on all the same, is the one case in which there are two. The plaintext is kept nowhere.
     ///
+    /// A repeat is held against the issue policy as it is now before it is known as one, and makes nothing if that refuses.
+    ///
     /// ```
     /// use counterfoil::registry::IssuedOnce;
     /// use counterfoil::store::{IdempotencyKey, RequestKey, Route};

@@ -26,7 +26,7 @@ use axum::{
     http::{HeaderName, StatusCode, header},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
-    routing::{get, on},
+    routing::{MethodRouter, get},
 };
 use counterfoil::{Registry, record::Statuses, store::IdempotencyStore};
 use tower_http::csrf::{ConfigError, CsrfLayer};
@@ -207,6 +207,9 @@ impl Management {
     /// Remembers requests with an `Idempotency-Key` here: a request to create that comes again makes no second token. A
     /// request to rotate is remembered with its token, and needs no store.
     ///
+    /// A repeat is held against the rules as they are now before it is known as one: while minting is stopped, or once the
+    /// end that it asks for has passed, it is told so, and makes nothing.
+    ///
     /// The host calls [`Registry::forget_requests`] now and then.
     pub fn idempotency(mut self, requests: impl IdempotencyStore) -> Self {
         self.settings.requests = Some(SharedRequests::new(requests));
@@ -288,7 +291,7 @@ impl Management {
         let routes = self.checked_routes()?;
         let document = self.document_at.as_ref().map(|path| (path.clone(), self.openapi()));
         let settings = Arc::new(self.settings);
-        let mut router = Router::new();
+        let mut places: BTreeMap<String, MethodRouter<S>> = BTreeMap::new();
         for (operation, path) in routes {
             let settings = Arc::clone(&settings);
             let handler = move |session: M, path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
@@ -299,18 +302,22 @@ impl Management {
                     Asked { settings, operation, session, path }.answer(request).await
                 }
             };
-            router = router.route(&path, on(operation.filter(), handler));
+            let place = places.remove(&path).unwrap_or_default();
+            places.insert(path, place.on(operation.filter(), handler));
         }
-        let guarding = Arc::clone(&settings);
-        let router = router.layer(self.cross_site).layer(from_fn(move |request: Request, next: Next| {
-            let settings = Arc::clone(&guarding);
+        let guard = from_fn(move |request: Request, next: Next| {
+            let settings = Arc::clone(&settings);
             async move {
                 match settings.shut(request.headers(), has_proof(request.extensions())) {
                     Ok(()) => settings.finish(next.run(request).await),
                     Err(error) => settings.finish(error.into_response()),
                 }
             }
-        }));
+        });
+        // Around each place and not around the router, whose fallback would be the host's.
+        let guarded = |place: MethodRouter<S>| place.layer(self.cross_site.clone()).layer(guard.clone());
+        let router =
+            places.into_iter().fold(Router::new(), |router, (path, place)| router.route(&path, guarded(place)));
         Ok(match document {
             Some((path, document)) => {
                 let text: Arc<str> = document.to_json().unwrap_or_default().into();

@@ -166,7 +166,10 @@ impl<M: Session> Asked<M> {
     async fn begin(&self, request: Request) -> Result<Change, ApiError> {
         let stored = self.stored().await?;
         let (parts, body) = request.into_parts();
-        let body = json::read(body, self.settings.body_limit).await?;
+        let body = match self.operation {
+            Operation::Delete => Bytes::new(), // nothing can be said with it
+            _ => json::read(body, self.settings.body_limit).await?,
+        };
         let now = self.settings.registry.now()?;
         Ok(Change { stored, headers: parts.headers, body, now })
     }

@@ -201,9 +201,7 @@ fn responses(settings: &Settings, operation: Operation) -> Vec<(StatusCode, Resp
         StatusCode::FORBIDDEN,
         "The session may not do this, or the request shows a token or comes from another site.",
     );
-    if operation.is_of_one() {
-        refuse(StatusCode::NOT_FOUND, "There is no such token, as far as this session can see.");
-    }
+    refuse(StatusCode::NOT_FOUND, "There is no such thing, as far as this session can see.");
     if is_change && operation != Operation::Delete {
         refuse(
             StatusCode::CONFLICT,

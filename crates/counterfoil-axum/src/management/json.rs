@@ -1,11 +1,12 @@
 //! A request's body: JSON without surprises.
 
-use std::fmt;
+use std::{error::Error as _, fmt};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
 };
+use http_body_util::LengthLimitError;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
@@ -16,10 +17,12 @@ use super::{ApiError, Names};
 
 /// Reads the whole body, if it is no larger than that.
 pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    // Why else it failed nobody can be told: the client has gone.
-    to_bytes(body, limit).await.map_err(|_| {
-        let text = format!("body too large: expected at most {limit} bytes");
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text)
+    to_bytes(body, limit).await.map_err(|error| {
+        if error.source().is_some_and(|cause| cause.is::<LengthLimitError>()) {
+            let text = format!("body too large: expected at most {limit} bytes");
+            return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text);
+        }
+        ApiError::bad("the body cannot be read to its end")
     })
 }
 
@@ -35,14 +38,14 @@ pub(super) fn parse<T: Members>(body: &[u8], headers: &HeaderMap, names: &Names)
     let Strict { value, twice } =
         serde_json::from_slice(body).map_err(|error| ApiError::bad(format!("not json: {error}")))?;
     if let Some(member) = twice {
-        return Err(ApiError::of_field(member, "given twice"));
+        return Err(ApiError::unknown(&member, "given twice"));
     }
     let Value::Object(object) = value else { return Err(ApiError::bad("expected a json object")) };
 
     let mut known = Map::new();
     for (theirs, value) in object {
         let ours = T::MEMBERS.iter().copied().find(|ours| names.of(ours) == theirs);
-        let Some(ours) = ours else { return Err(ApiError::of_field(theirs, "no such member")) };
+        let Some(ours) = ours else { return Err(ApiError::unknown(&theirs, "no such member")) };
         known.insert(ours.to_owned(), value);
     }
     serde_path_to_error::deserialize(Value::Object(known)).map_err(|error| {
@@ -61,7 +64,9 @@ fn of_path(path: String, error: serde_json::Error) -> ApiError {
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let only = values.next().filter(|_| values.next().is_none());
+    let value = only.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (kind, parameters) = value.split_once(';').unwrap_or((value, ""));
     // JSON has no parameters (RFC 8259, section 11); the one that many clients send says what holds anyway.
     let parameters = parameters.trim();

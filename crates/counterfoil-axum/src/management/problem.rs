@@ -58,6 +58,12 @@ impl ApiError {
         Self { text: format!("{field}: {text}").into(), field: Some(field), ..Self::bad("") }
     }
 
+    /// What is wrong with a member or a parameter that nobody knows; a long name is not told whole.
+    pub(super) fn unknown(name: &str, text: &'static str) -> Self {
+        let told: String = name.chars().take(64).collect();
+        Self::of_field(told, text)
+    }
+
     pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "no such token")
     }

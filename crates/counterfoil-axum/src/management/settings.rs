@@ -71,8 +71,11 @@ impl Settings {
 
 /// Whether any word of a header's value is a token of ours, or begins as one and is bad.
 fn holds_token(value: &HeaderValue, families: &Families) -> bool {
-    let words = value.as_bytes().split(|byte| byte.is_ascii_whitespace() || *byte == b',');
-    words.filter_map(|word| std::str::from_utf8(word).ok()).any(|word| match families.parse(word) {
+    // At whatever no token holds (RFC 6750, section 2.1), quotes and colons as well as spaces.
+    let is_between = |byte: &u8| byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"-._~+/".contains(byte);
+    let words = value.as_bytes().split(is_between);
+    // Bytes that are no text make a bad token of one of ours, and not a stranger's.
+    words.map(String::from_utf8_lossy).any(|word| match families.parse(&word) {
         Ok(_) => true,
         Err(error) => !error.is_not_ours(),
     })

@@ -1,14 +1,18 @@
 //! What requests ask for.
 
+use std::{fmt, time::Duration};
+
 use counterfoil::{
     Actor, Annotations, Audience, By, Environment, Expiry, Grant, IssuePolicy, Lifetime, Metadata, Name, Network,
     Owner, Restrictions, Scopes, Timestamp,
     annotation::{Description, Tags},
     subject::Reason,
 };
-use serde::{Deserialize, Deserializer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::{Map, Value};
-use std::time::Duration;
 
 use super::{ApiError, Names, json::Members};
 
@@ -46,6 +50,7 @@ pub(super) struct Create {
     #[schema(value_type = Option<Vec<GrantableScope>>, max_items = 128)]
     scopes: Option<Vec<String>>,
     /// Where it may be used.
+    #[serde(default, deserialize_with = "object")]
     restrictions: Option<CreateRestrictions>,
     /// The resource server that it is meant for.
     #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
@@ -108,7 +113,7 @@ impl Create {
         now: Timestamp,
         names: &Names,
     ) -> Result<Grant, ApiError> {
-        let wrong = |field: &str, error: &dyn std::fmt::Display| ApiError::of_field(names.of(field), error);
+        let wrong = |field: &str, error: &dyn fmt::Display| ApiError::of_field(names.of(field), error);
         match (&demands.kind, &self.kind) {
             (Some(expected), found) if found.as_ref() != Some(expected) => {
                 return Err(wrong("type", &format_args!("expected `{expected}`")));
@@ -195,10 +200,11 @@ fn lifetime(
     now: Timestamp,
     names: &Names,
 ) -> Result<Option<Lifetime>, ApiError> {
-    let wrong = |error: &dyn std::fmt::Display| ApiError::of_field(names.of("expires_at"), error);
+    let wrong = |error: &dyn fmt::Display| ApiError::of_field(names.of("expires_at"), error);
     match (at, within) {
         (Some(_), Some(_)) => Err(wrong(&format_args!("given beside {}", names.of("expires_in")))),
         (None, None) => Ok(None),
+        (None, Some(0)) => Err(ApiError::of_field(names.of("expires_in"), "expected at least 1")),
         (None, Some(seconds)) => Ok(Some(Lifetime::For(Duration::from_secs(seconds.into())))),
         (Some(None), None) => Ok(Some(Lifetime::Forever)),
         (Some(Some(millis)), None) => {
@@ -209,6 +215,29 @@ fn lifetime(
             Ok(Some(Lifetime::Until(end)))
         }
     }
+}
+
+/// An object or `null`: the derived form would take a list of its members too.
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CreateRestrictions>, D::Error> {
+    struct Object;
+
+    impl<'de> Visitor<'de> for Object {
+        type Value = Option<CreateRestrictions>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+            CreateRestrictions::deserialize(MapAccessDeserializer::new(members)).map(Some)
+        }
+    }
+
+    deserializer.deserialize_any(Object)
 }
 
 /// Tells `null` from a member that is not there.
@@ -231,7 +260,7 @@ impl Members for NarrowScopes {
 
 impl NarrowScopes {
     pub(super) fn scopes(self, names: &Names) -> Result<Scopes, ApiError> {
-        let wrong = |error: &dyn std::fmt::Display| ApiError::of_field(names.of("scopes"), error);
+        let wrong = |error: &dyn fmt::Display| ApiError::of_field(names.of("scopes"), error);
         let texts = self.scopes.ok_or_else(|| wrong(&"missing"))?;
         Scopes::from_texts(texts.iter().map(String::as_str)).map_err(|error| wrong(&error))
     }
