@@ -9,7 +9,11 @@ use std::{collections::HashMap, error::Error, sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     extract::FromRequestParts,
-    http::{StatusCode, header::COOKIE, request::Parts},
+    http::{
+        HeaderName, StatusCode,
+        header::{COOKIE, WWW_AUTHENTICATE},
+        request::Parts,
+    },
     routing::get,
 };
 use counterfoil::{
@@ -44,13 +48,16 @@ struct Sessions(Arc<HashMap<String, Owner>>);
 struct User(Owner);
 
 impl FromRequestParts<Sessions> for User {
-    type Rejection = ApiError;
+    /// A 401 says how to come in (RFC 9110, section 15.5.2).
+    type Rejection = ([(HeaderName, &'static str); 1], ApiError);
 
-    async fn from_request_parts(parts: &mut Parts, sessions: &Sessions) -> Result<Self, ApiError> {
-        let cookies = parts.headers.get(COOKIE).and_then(|cookies| cookies.to_str().ok()).unwrap_or_default();
-        let session = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("session="));
+    async fn from_request_parts(parts: &mut Parts, sessions: &Sessions) -> Result<Self, Self::Rejection> {
+        let cookies = parts.headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+        let session =
+            cookies.flat_map(|cookies| cookies.split("; ")).find_map(|cookie| cookie.strip_prefix("session="));
         let owner = session.and_then(|session| sessions.0.get(session));
-        let rejection = || ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "sign in first");
+        let error = || ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "sign in first");
+        let rejection = || ([(WWW_AUTHENTICATE, r#"Cookie realm="parts""#)], error());
         owner.cloned().map(Self).ok_or_else(rejection)
     }
 }

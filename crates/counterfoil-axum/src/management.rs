@@ -73,15 +73,18 @@ pub use self::{
 ///
 /// # What holds for every operation
 ///
-/// - A request that shows a token of ours, good or bad, in any header that a token may come in, is refused with 403, and so
-///   is one that a [`TokenLayer`](counterfoil_tower::TokenLayer) has let in by a token: tokens do not manage tokens.
+/// - A request that shows a token of ours, good or bad, in any header that a token may come in (but not in the Base64 of
+///   `Basic`, where no door looks), is refused with 403, and so is one that comes with a proof of the
+///   [`TokenLayer`](counterfoil_tower::TokenLayer) before the router, or of the session extractor: tokens do not manage tokens.
 /// - Changes that another site's page has sent are refused with 403, by what browsers say of a request's origin, since a
 ///   session is usually a cookie.
 /// - Then the session is extracted; then the token is looked up and the session [asked](Session::may); then the body and
 ///   the precondition are read.
 /// - The plaintext stands in the replies to create and rotate alone. Nothing of any reply may be stored by anyone.
-/// - `ETag` is the token's version, and `If-Match` is looked at for every change. Without it a change that has lost a race
-///   is made again.
+/// - `ETag` is the token's version, which use does not move, and `If-Match` is looked at for every change of a token. Without
+///   it a change that has lost a race is made again. `If-None-Match` is not looked at.
+/// - A token whose row cannot be read is listed under `corrupt`, and 503 for every operation: whose it is cannot be said. The
+///   host ends it by [`Registry::revoke`].
 #[derive(Debug, Clone)]
 #[must_use = "a management API does nothing until its router is mounted"]
 pub struct Management {
@@ -204,8 +207,9 @@ impl Management {
         self
     }
 
-    /// Remembers requests with an `Idempotency-Key` here: a request to create that comes again makes no second token. A
-    /// request to rotate is remembered with its token, and needs no store.
+    /// Remembers requests with an `Idempotency-Key` here: a request to create that comes again, to the same path and with
+    /// the same body, makes no second token. A request to rotate is remembered with its token, until the next rotation, and
+    /// needs no store.
     ///
     /// A repeat is held against the rules as they are now before it is known as one: while minting is stopped, or once the
     /// end that it asks for has passed, it is told so, and makes nothing.

@@ -23,7 +23,7 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// Without a realm.
+    /// Without a realm of the host's: `token`, where nothing else would stand.
     pub const fn plain() -> Self {
         Self { realm: None, resource_metadata: None }
     }
@@ -61,6 +61,10 @@ impl Challenge {
             if let Some(scope) = &answer.scope {
                 parameters.push(("scope", scope.as_str()));
             }
+        }
+        if parameters.is_empty() {
+            // At least one must follow the scheme (RFC 6750, section 3).
+            parameters.push(("realm", "token"));
         }
         let mut text = String::from(if transport.reads_bearer() { "Bearer" } else { "ApiKey" });
         for (at, (name, value)) in parameters.into_iter().enumerate() {

@@ -44,7 +44,7 @@ use crate::{
 /// let answer = gate.admit(&mut parts).await.expect_err("there is no token");
 /// assert_eq!(answer.kind, Kind::Missing);
 /// let response: http::Response<String> = gate.refuse(&answer);
-/// assert_eq!(response.headers()["www-authenticate"], "Bearer");
+/// assert_eq!(response.headers()["www-authenticate"], r#"Bearer realm="token""#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
@@ -245,7 +245,10 @@ impl Gate {
     /// itself, RFC 9111, section 3.5), and the token's end if the host wants it told.
     pub fn mark<B>(&self, response: &mut Response<B>, verified: Option<&Verified>) {
         if let Some(name) = self.transport.header_name() {
-            response.headers_mut().append(VARY, HeaderValue::from_name(name.clone()));
+            let name = HeaderValue::from_name(name.clone());
+            if !response.headers().get_all(VARY).iter().any(|told| *told == name) {
+                response.headers_mut().append(VARY, name);
+            }
         }
         if let (Some(name), Some(verified)) = (&self.expiry_header, verified)
             && let Some(end) = verified.record().expiry().at()

@@ -13,6 +13,7 @@ mod layer;
 mod limit;
 mod metadata;
 mod observe;
+pub mod other_frameworks;
 mod render;
 mod second;
 mod transport;

@@ -21,7 +21,7 @@ use super::{
     json::{self, Members},
     list, precondition,
     requests::{self, IDEMPOTENT_REPLAYED},
-    settings::Settings,
+    settings::{Settings, has_proof},
     view::{Minted, etag_of},
     wish::{Because, Create, NarrowScopes, Rotate, SetExpiry},
 };
@@ -44,6 +44,8 @@ struct Change {
 
 impl<M: Session> Asked<M> {
     pub(super) async fn answer(&self, request: Request) -> Result<Response, ApiError> {
+        // Once more: the session extractor may have let itself be shown a token.
+        self.settings.shut(request.headers(), has_proof(request.extensions()))?;
         match self.operation {
             Operation::List => self.list(request).await,
             Operation::Create => self.create(request).await,
@@ -73,7 +75,7 @@ impl<M: Session> Asked<M> {
         let create: Create = json::parse(&body, &parts.headers, names)?;
         let grant = create.grant(owner, session.actor(), &settings.demands, policy, now, names)?;
         let grant = session.grant(grant).await?;
-        let request = requests::named(&parts.headers, *operation, &body)?;
+        let request = requests::named(&parts.headers, *operation, path, &body)?;
         let outcome = match (request, &settings.requests) {
             (None, _) => {
                 let issued = settings.registry.issue(grant).await;
@@ -109,7 +111,7 @@ impl<M: Session> Asked<M> {
         let change = self.begin(request).await?;
         let wish: Rotate = change.wish_or_none(settings)?;
         let rotation = wish.rotation(self.session.actor(), &settings.showing.names)?;
-        let request = requests::named(&change.headers, self.operation, &change.body)?;
+        let request = requests::named(&change.headers, self.operation, &self.path, &change.body)?;
         let rotated = settings.rotate(change.target()?, &rotation, request.as_ref()).await?;
         let (record, token) = match &rotated {
             Rotated::New(issued) => (&issued.record, Some(&issued.token)),

@@ -112,7 +112,10 @@ fn parameters(settings: &Settings, operation: Operation, path: &str) -> Vec<Para
         parameters.push(parameter("If-Match", ParameterIn::Header, Required::False, text, schema));
     }
     if operation == Operation::Rotate || operation == Operation::Create && settings.requests.is_some() {
-        let text = "The request's own name, so that it can be sent again without a second token.";
+        let text = match operation {
+            Operation::Create => "The request's own name: sent again under it within a day, it makes no second token.",
+            _ => "The request's own name: sent again under it before the next rotation, it rotates nothing.",
+        };
         // Visible ASCII, as header values can hold without loss.
         let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
         let schema = schema.pattern(Some("^[!-~]+$")).build();
@@ -228,6 +231,10 @@ fn responses(settings: &Settings, operation: Operation) -> Vec<(StatusCode, Resp
     if is_change && operation != Operation::Create {
         let text = "The token was changed since the `ETag` that the request names.";
         responses.push((StatusCode::PRECONDITION_FAILED, refusal(settings, text, "PreconditionFailedError")));
+    }
+    if matches!(operation, Operation::Create | Operation::Rotate) {
+        let text = "The service is set up in a way that makes no token.";
+        responses.push((StatusCode::INTERNAL_SERVER_ERROR, refusal(settings, text, "ApiError")));
     }
     responses
         .push((StatusCode::SERVICE_UNAVAILABLE, refusal(settings, "Nothing can be done now: try again.", "ApiError")));

@@ -18,7 +18,9 @@ use super::{ApiError, Names};
 /// Reads the whole body, if it is no larger than that.
 pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     to_bytes(body, limit).await.map_err(|error| {
-        if error.source().is_some_and(|cause| cause.is::<LengthLimitError>()) {
+        // At whatever depth: a layer of the host's may have a limit of its own.
+        let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
+        if causes.any(|cause| cause.is::<LengthLimitError>()) {
             let text = format!("body too large: expected at most {limit} bytes");
             return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text);
         }
@@ -38,14 +40,14 @@ pub(super) fn parse<T: Members>(body: &[u8], headers: &HeaderMap, names: &Names)
     let Strict { value, twice } =
         serde_json::from_slice(body).map_err(|error| ApiError::bad(format!("not json: {error}")))?;
     if let Some(member) = twice {
-        return Err(ApiError::unknown(&member, "given twice"));
+        return Err(ApiError::of_field(&member, "given twice"));
     }
     let Value::Object(object) = value else { return Err(ApiError::bad("expected a json object")) };
 
     let mut known = Map::new();
     for (theirs, value) in object {
         let ours = T::MEMBERS.iter().copied().find(|ours| names.of(ours) == theirs);
-        let Some(ours) = ours else { return Err(ApiError::unknown(&theirs, "no such member")) };
+        let Some(ours) = ours else { return Err(ApiError::of_field(&theirs, "no such member")) };
         known.insert(ours.to_owned(), value);
     }
     serde_path_to_error::deserialize(Value::Object(known)).map_err(|error| {

@@ -22,7 +22,7 @@ pub(super) fn query(text: &str, listed: Filter, usual: Statuses) -> Result<ListQ
     let mut found: [Option<String>; PARAMETERS.len()] = Default::default();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         let Some(at) = PARAMETERS.iter().position(|known| *known == name) else {
-            return Err(ApiError::unknown(&name, "no such parameter"));
+            return Err(ApiError::of_field(&name, "no such parameter"));
         };
         if found[at].replace(value.into_owned()).is_some() {
             return Err(ApiError::of_field(PARAMETERS[at], "given twice"));

@@ -53,15 +53,12 @@ impl ApiError {
     }
 
     /// What is wrong with one member of the body, or one parameter.
-    pub(super) fn of_field(field: impl Into<Box<str>>, text: impl fmt::Display) -> Self {
-        let field = field.into();
+    /// Of what the request itself holds no more is told than people can read.
+    pub(super) fn of_field(field: impl AsRef<str>, text: impl fmt::Display) -> Self {
+        let field: Box<str> = shortened(field.as_ref(), 64).into();
+        let text = text.to_string();
+        let text = shortened(&text, 300);
         Self { text: format!("{field}: {text}").into(), field: Some(field), ..Self::bad("") }
-    }
-
-    /// What is wrong with a member or a parameter that nobody knows; a long name is not told whole.
-    pub(super) fn unknown(name: &str, text: &'static str) -> Self {
-        let told: String = name.chars().take(64).collect();
-        Self::of_field(told, text)
     }
 
     pub(super) fn not_found() -> Self {
@@ -91,6 +88,10 @@ impl ApiError {
             ..Self::new(status, refusal.code.clone(), refusal.text.clone())
         }
     }
+}
+
+fn shortened(text: &str, most: usize) -> &str {
+    text.char_indices().nth(most).map_or(text, |(end, _)| &text[..end])
 }
 
 impl fmt::Display for ApiError {

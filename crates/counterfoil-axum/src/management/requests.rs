@@ -9,7 +9,7 @@ use counterfoil::{
     store::{IdempotencyKey, IdempotencyStore, RequestKey},
 };
 
-use super::{ApiError, Operation};
+use super::{ApiError, Operation, PathParams};
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -17,7 +17,12 @@ pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 pub(super) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The request, if it is named so that it may come again.
-pub(super) fn named(headers: &HeaderMap, operation: Operation, body: &[u8]) -> Result<Option<RequestKey>, ApiError> {
+pub(super) fn named(
+    headers: &HeaderMap,
+    operation: Operation,
+    path: &PathParams,
+    body: &[u8],
+) -> Result<Option<RequestKey>, ApiError> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let wrong = |error: &dyn fmt::Display| ApiError::of_field(IDEMPOTENCY_KEY.as_str(), error);
@@ -28,7 +33,11 @@ pub(super) fn named(headers: &HeaderMap, operation: Operation, body: &[u8]) -> R
     let text = value.to_str().ok().filter(|_| is_plain).ok_or_else(|| wrong(&"expected visible ascii"))?;
     let key = IdempotencyKey::new(text).map_err(|error| wrong(&error))?;
     let route = operation.as_str().parse().map_err(|error: counterfoil::text::InvalidText| wrong(&error))?;
-    Ok(Some(RequestKey::new(route, key, body)))
+    // Where it was sent is a part of what it asks for. No decoded parameter ends in a way that another could begin.
+    let mut content: Vec<u8> =
+        path.values().flat_map(|value| [&value.len().to_be_bytes(), value.as_bytes()].concat()).collect();
+    content.extend_from_slice(body);
+    Ok(Some(RequestKey::new(route, key, &content)))
 }
 
 /// Where requests are noted, its type erased.

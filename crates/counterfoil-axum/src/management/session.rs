@@ -55,6 +55,9 @@ pub trait Session: Send + Sync + 'static {
 
     /// Whether this session may do this to this token, which the path names.
     ///
+    /// A new end is held against the registry's [`Lifetimes`](counterfoil::policy::Lifetimes) and its limit beside this, and
+    /// no policy is asked: a rule on how long a token may live belongs there.
+    ///
     /// # Errors
     ///
     /// [`Declined`]; a token that is none of the session's is [`NotFound`](Declined::NotFound), so that nobody learns of it.
@@ -112,6 +115,12 @@ impl PathParams {
     /// The value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl PathParams {
+    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, value)| value.as_str())
     }
 }
 

@@ -34,13 +34,13 @@ pub(super) struct Create {
     #[serde(default, rename = "type")]
     #[schema(nullable = false)]
     kind: Option<String>,
-    /// What a person calls it.
+    /// What a person calls it, in at most 200 bytes of UTF-8.
     #[schema(value_type = String, required = true, min_length = 1, max_length = 200, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     name: Option<String>,
-    /// What it is for.
+    /// What it is for, in at most 1000 bytes of UTF-8.
     #[schema(min_length = 1, max_length = 1000, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     description: Option<String>,
-    /// Words to group tokens by.
+    /// Words to group tokens by, each of at most 64 bytes of UTF-8.
     #[schema(max_items = 32)]
     tags: Option<Vec<String>>,
     /// What is kept with it: an object of at most 4096 bytes.
@@ -52,7 +52,7 @@ pub(super) struct Create {
     /// Where it may be used.
     #[serde(default, deserialize_with = "object")]
     restrictions: Option<CreateRestrictions>,
-    /// The resource server that it is meant for.
+    /// The resource server that it is meant for, in at most 255 bytes of UTF-8.
     #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     audience: Option<String>,
     /// The environment that it is for.
@@ -178,7 +178,7 @@ pub(super) struct SetExpiry {
     #[schema(value_type = Option<i64>, minimum = 946684800000_i64, maximum = 253402300799999_i64)]
     expires_at: Option<Option<i64>>,
     /// After how many seconds from now it ends, instead of `expires_at`.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 4294967295_i64)]
+    #[schema(value_type = Option<i64>, nullable = false, minimum = 1, maximum = 4294967295_i64)]
     expires_in: Option<u32>,
 }
 
@@ -270,10 +270,10 @@ impl NarrowScopes {
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[schema(as = TokenChange)]
 pub(super) struct Because {
-    /// At whose request: a claim, kept beside the session's own name.
+    /// At whose request, in at most 255 bytes of UTF-8: a claim, kept beside the session's own name.
     #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     by: Option<String>,
-    /// Why.
+    /// Why, in at most 500 bytes of UTF-8.
     #[schema(min_length = 1, max_length = 500, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     reason: Option<String>,
 }
@@ -301,10 +301,10 @@ pub(super) struct Rotate {
     /// For how many seconds the old secret is still good; 0 where nothing is said.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 4294967295_i64)]
     overlap: Option<u32>,
-    /// At whose request: a claim, kept beside the session's own name.
+    /// At whose request, in at most 255 bytes of UTF-8: a claim, kept beside the session's own name.
     #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     by: Option<String>,
-    /// Why.
+    /// Why, in at most 500 bytes of UTF-8.
     #[schema(min_length = 1, max_length = 500, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     reason: Option<String>,
 }

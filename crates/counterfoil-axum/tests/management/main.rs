@@ -12,6 +12,7 @@ mod failing;
 mod gated;
 mod idempotency;
 mod in_flight;
+mod lax_session;
 mod limits;
 mod list;
 mod list_queries;
