@@ -26,8 +26,7 @@ use counterfoil::{Registry, record::Statuses, store::IdempotencyStore};
 use tower_http::csrf::{ConfigError, CsrfLayer};
 
 use self::{
-    document::SessionScheme, names::Names, refusal::Refusals, requests::SharedRequests, settings::Settings,
-    view::Showing, wish::Demands,
+    document::SessionScheme, names::Names, requests::SharedRequests, settings::Settings, view::Showing, wish::Demands,
 };
 pub use self::{
     mount::InvalidManagement,
@@ -98,7 +97,7 @@ impl Management {
             requests: None,
             showing: Showing::default(),
             demands: Demands::default(),
-            refusals: Refusals { names: Names::default(), limit: StatusCode::TOO_MANY_REQUESTS },
+            limit: StatusCode::TOO_MANY_REQUESTS,
             codes: Names::default(),
             errors: ErrorBody::problem(),
             usual: Statuses::ALL,
@@ -148,9 +147,7 @@ impl Management {
     /// `by`, `reason`.
     pub fn name(mut self, ours: &'static str, theirs: impl Into<String>) -> Self {
         if document::members().any(|member| member == ours) {
-            let theirs = theirs.into();
-            self.settings.showing.names.set(ours, theirs.clone());
-            self.settings.refusals.names.set(ours, theirs);
+            self.settings.showing.names.set(ours, theirs.into());
         } else {
             self.wrong_names.push(ours.to_owned());
         }
@@ -186,7 +183,7 @@ impl Management {
 
     /// Answers with this status where an owner has as many tokens as allowed: 429, unless this is said.
     pub fn limit_status(mut self, status: StatusCode) -> Self {
-        self.settings.refusals.limit = status;
+        self.settings.limit = status;
         self
     }
 

@@ -21,8 +21,8 @@ use super::{
     json::{self, Members},
     list, precondition,
     requests::{self, IDEMPOTENT_REPLAYED},
-    settings::{Settings, has_proof},
-    view::{Minted, etag_of},
+    settings::Settings,
+    view::Minted,
     wish::{Because, Create, NarrowScopes, Rotate, SetExpiry},
 };
 
@@ -45,7 +45,7 @@ struct Change {
 impl<M: Session> Asked<M> {
     pub(super) async fn answer(&self, request: Request) -> Result<Response, ApiError> {
         // Once more: the session extractor may have let itself be shown a token.
-        self.settings.shut(request.headers(), has_proof(request.extensions()))?;
+        self.settings.shut(&request)?;
         match self.operation {
             Operation::List => self.list(request).await,
             Operation::Create => self.create(request).await,
@@ -79,11 +79,11 @@ impl<M: Session> Asked<M> {
         let outcome = match (request, &settings.requests) {
             (None, _) => {
                 let issued = settings.registry.issue(grant).await;
-                IssuedOnce::New(issued.map_err(|error| settings.refusals.of_issue(error))?)
+                IssuedOnce::New(issued.map_err(|error| settings.refusals().of_issue(error))?)
             }
             (Some(request), Some(requests)) => {
                 let outcome = requests.issue(&settings.registry, grant, &request).await;
-                outcome.map_err(|error| settings.refusals.of_issue_once(error))?
+                outcome.map_err(|error| settings.refusals().of_issue_once(error))?
             }
             (Some(_), None) => {
                 return Err(ApiError::of_field("idempotency-key", "requests are not remembered here"));
@@ -126,7 +126,7 @@ impl<M: Session> Asked<M> {
         let change = self.begin(request).await?;
         let (registry, names) = (&settings.registry, &settings.showing.names);
         let unnamed = By { actor: actor.clone(), ..By::unknown() };
-        let refuse = |error| settings.refusals.of_change(error);
+        let refuse = |error| settings.refusals().of_change(error);
         let record = match self.operation {
             Operation::Delete => {
                 registry.revoke(change.target()?, unnamed).await.map_err(refuse)?;
@@ -204,7 +204,7 @@ impl Settings {
             Some(request) => self.registry.rotate_once(target, rotation, request).await,
             None => self.registry.rotate(target, rotation).await.map(Rotated::New),
         };
-        rotated.map_err(|error| self.refusals.of_rotation(error))
+        rotated.map_err(|error| self.refusals().of_rotation(error))
     }
 
     /// A token as it is now; its use as it was read before.
@@ -232,7 +232,7 @@ impl Settings {
 fn tagged(status: StatusCode, record: &Record, body: Value) -> Response {
     let mut response = (status, Json(body)).into_response();
     // INVARIANT: digits between quotes.
-    if let Ok(tag) = HeaderValue::try_from(etag_of(record)) {
+    if let Ok(tag) = HeaderValue::try_from(precondition::etag(record.version())) {
         response.headers_mut().insert(ETAG, tag);
     }
     response

@@ -218,15 +218,15 @@ fn responses(settings: &Settings, operation: Operation) -> Vec<(StatusCode, Resp
     if matches!(operation, Operation::Create | Operation::Rotate) {
         let text = "Another request was made under this idempotency key.";
         refuse(StatusCode::UNPROCESSABLE_ENTITY, text);
-        if settings.refusals.limit != StatusCode::TOO_MANY_REQUESTS {
+        if settings.limit != StatusCode::TOO_MANY_REQUESTS {
             refuse(StatusCode::TOO_MANY_REQUESTS, "The service allows this later.");
         }
     }
     let is_known = |responses: &[(StatusCode, Response)], status| responses.iter().any(|(known, _)| *known == status);
     let counts = matches!(operation, Operation::Create | Operation::Rotate | Operation::Unblock | Operation::SetExpiry);
-    if counts && !is_known(&responses, settings.refusals.limit) {
+    if counts && !is_known(&responses, settings.limit) {
         let text = "The owner has as many active tokens as allowed, or the service allows this later.";
-        responses.push((settings.refusals.limit, refusal(settings, text, "ApiError")));
+        responses.push((settings.limit, refusal(settings, text, "ApiError")));
     }
     if is_change && operation != Operation::Create {
         let text = "The token was changed since the `ETag` that the request names.";

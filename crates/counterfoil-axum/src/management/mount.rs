@@ -11,7 +11,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 
-use super::{ApiError, Management, Operation, PathParams, Session, answer::Asked, document, settings::has_proof};
+use super::{ApiError, Management, Operation, PathParams, Session, answer::Asked, document};
 
 impl Management {
     /// The router, with the host's session extractor as the only way in.
@@ -51,7 +51,7 @@ impl Management {
         let guard = from_fn(move |request: Request, next: Next| {
             let settings = Arc::clone(&settings);
             async move {
-                match settings.shut(request.headers(), has_proof(request.extensions())) {
+                match settings.shut(&request) {
                     Ok(()) => settings.finish(next.run(request).await),
                     Err(error) => settings.finish(error.into_response()),
                 }

@@ -15,13 +15,12 @@ use counterfoil::{
 use super::{ApiError, Names};
 
 /// The answers that hold the host's own words.
-#[derive(Debug, Clone)]
-pub(super) struct Refusals {
-    pub(super) names: Names,
+pub(super) struct Refusals<'a> {
+    pub(super) names: &'a Names,
     pub(super) limit: StatusCode,
 }
 
-impl Refusals {
+impl Refusals<'_> {
     fn of_field(&self, field: &'static str, error: &dyn std::fmt::Display) -> ApiError {
         ApiError::of_field(self.names.of(field), error)
     }

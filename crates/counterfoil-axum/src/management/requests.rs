@@ -33,7 +33,7 @@ pub(super) fn named(
     let text = value.to_str().ok().filter(|_| is_plain).ok_or_else(|| wrong(&"expected visible ascii"))?;
     let key = IdempotencyKey::new(text).map_err(|error| wrong(&error))?;
     let route = operation.as_str().parse().map_err(|error: counterfoil::text::InvalidText| wrong(&error))?;
-    // Where it was sent is a part of what it asks for. No decoded parameter ends in a way that another could begin.
+    // Where it was sent is a part of what it asks for: each parameter behind its length, so that no two paths are alike.
     let mut content: Vec<u8> =
         path.values().flat_map(|value| [&value.len().to_be_bytes(), value.as_bytes()].concat()).collect();
     content.extend_from_slice(body);

@@ -1,7 +1,11 @@
 //! What a management router is made with, once it is made.
 
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CACHE_CONTROL},
+    extract::Request,
+    http::{
+        HeaderName, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_LENGTH},
+    },
     response::Response,
 };
 use counterfoil::{Families, Registry, Verified, record::Statuses};
@@ -16,7 +20,8 @@ pub(super) struct Settings {
     pub(super) requests: Option<SharedRequests>,
     pub(super) showing: Showing,
     pub(super) demands: Demands,
-    pub(super) refusals: Refusals,
+    /// What an owner with as many tokens as allowed is answered.
+    pub(super) limit: StatusCode,
     pub(super) codes: Names,
     pub(super) errors: ErrorBody,
     /// What a list shows where the request names no status.
@@ -29,12 +34,18 @@ impl Settings {
     /// The parameter of the path that names a token.
     pub(super) const TOKEN_ID: &str = "token_id";
 
-    /// Why a request may not come in, whoever sends it: it shows a token of ours. Tokens do not manage tokens.
-    pub(super) fn shut(&self, headers: &HeaderMap, has_proof: bool) -> Result<(), ApiError> {
+    pub(super) const fn refusals(&self) -> Refusals<'_> {
+        Refusals { names: &self.showing.names, limit: self.limit }
+    }
+
+    /// Why a request may not come in, whoever sends it: it shows a token of ours, or comes with the proof of one. Tokens do
+    /// not manage tokens.
+    pub(super) fn shut(&self, request: &Request) -> Result<(), ApiError> {
+        let has_proof = request.extensions().get::<Verified>().is_some();
         let shows_token = self
             .credential_headers
             .iter()
-            .flat_map(|name| headers.get_all(name))
+            .flat_map(|name| request.headers().get_all(name))
             .any(|value| holds_token(value, self.registry.families()));
         if has_proof || shows_token {
             let text = "a token cannot manage tokens: sign in";
@@ -61,7 +72,7 @@ impl Settings {
             for (name, value) in &of_written.headers {
                 parts.headers.insert(name, value.clone());
             }
-            parts.headers.remove(axum::http::header::CONTENT_LENGTH);
+            parts.headers.remove(CONTENT_LENGTH);
             response = Response::from_parts(parts, body);
         }
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -79,9 +90,4 @@ fn holds_token(value: &HeaderValue, families: &Families) -> bool {
         Ok(_) => true,
         Err(error) => !error.is_not_ours(),
     })
-}
-
-/// Whether a door before the router has let the request in by a token.
-pub(super) fn has_proof(extensions: &axum::http::Extensions) -> bool {
-    extensions.get::<Verified>().is_some()
 }

@@ -9,7 +9,7 @@ use counterfoil::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Names, precondition::etag};
+use super::Names;
 
 /// What is kept of a token, for those who manage it. Times are Unix milliseconds; the plaintext is not in it.
 ///
@@ -212,9 +212,4 @@ impl Showing {
         }
         members
     }
-}
-
-/// The entity tag of a record.
-pub(super) fn etag_of(record: &Record) -> String {
-    etag(record.version())
 }
