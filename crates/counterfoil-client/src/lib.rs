@@ -1,0 +1,2 @@
+//! Personal access tokens in command-line programs.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Personal access tokens whose text is a JWT.
+#![forbid(unsafe_code)]

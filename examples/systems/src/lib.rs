@@ -1,0 +1,2 @@
+//! Five services with personal access tokens.
+#![forbid(unsafe_code)]
