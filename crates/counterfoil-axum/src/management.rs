@@ -5,15 +5,16 @@
 
 mod answer;
 mod document;
-mod json;
-mod list;
+pub(crate) mod guard;
+pub(crate) mod json;
+pub(crate) mod list;
 mod mount;
-mod names;
+pub(crate) mod names;
 mod operation;
 mod precondition;
 mod problem;
-mod refusal;
-mod requests;
+pub(crate) mod refusal;
+pub(crate) mod requests;
 mod session;
 mod settings;
 mod view;
@@ -21,12 +22,13 @@ mod wish;
 
 use std::collections::BTreeMap;
 
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, StatusCode};
 use counterfoil::{Registry, record::Statuses, store::IdempotencyStore};
 use tower_http::csrf::{ConfigError, CsrfLayer};
 
 use self::{
-    document::SessionScheme, names::Names, requests::SharedRequests, settings::Settings, view::Showing, wish::Demands,
+    document::SessionScheme, guard::CredentialHeaders, names::Names, requests::SharedRequests, settings::Settings,
+    view::Showing, wish::Demands,
 };
 pub use self::{
     mount::InvalidManagement,
@@ -102,7 +104,7 @@ impl Management {
             errors: ErrorBody::problem(),
             usual: Statuses::ALL,
             body_limit: 64 * 1024,
-            credential_headers: vec![header::AUTHORIZATION, HeaderName::from_static("x-api-key")],
+            credential_headers: CredentialHeaders::default(),
         };
         Self {
             settings,
@@ -209,7 +211,7 @@ impl Management {
     /// Looks for tokens in this header too, beside `Authorization` and `X-API-Key`: name every header that a door of the
     /// host's reads.
     pub fn credential_header(mut self, name: HeaderName) -> Self {
-        self.settings.credential_headers.push(name);
+        self.settings.credential_headers.add(name);
         self
     }
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::{ApiError, Names};
 
 /// Reads the whole body, if it is no larger than that.
-pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     to_bytes(body, limit).await.map_err(|error| {
         // At whatever depth: a layer of the host's may have a limit of its own.
         let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());

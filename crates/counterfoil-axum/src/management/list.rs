@@ -78,7 +78,7 @@ fn digits(text: &str) -> Option<u64> {
 }
 
 /// Where a page ends, as the next request gives it back.
-pub(super) fn text_of(cursor: Cursor) -> String {
+pub(crate) fn text_of(cursor: Cursor) -> String {
     match cursor {
         Cursor::Id(id) => id.to_string(),
         Cursor::LastUse(place) => place.to_string(),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// What the host calls things that are called otherwise here.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names(BTreeMap<&'static str, String>);
+pub(crate) struct Names(BTreeMap<&'static str, String>);
 
 impl Names {
     pub(super) fn set(&mut self, ours: &'static str, theirs: String) {

@@ -48,20 +48,20 @@ impl ApiError {
         Self { status, code, text, field: None, link: None, retry_after: None, current: None }
     }
 
-    pub(super) fn bad(text: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn bad(text: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", text)
     }
 
     /// What is wrong with one member of the body, or one parameter.
     /// Of what the request itself holds no more is told than people can read.
-    pub(super) fn of_field(field: impl AsRef<str>, text: impl fmt::Display) -> Self {
+    pub(crate) fn of_field(field: impl AsRef<str>, text: impl fmt::Display) -> Self {
         let field: Box<str> = shortened(field.as_ref(), 64).into();
         let text = text.to_string();
         let text = shortened(&text, 300);
         Self { text: format!("{field}: {text}").into(), field: Some(field), ..Self::bad("") }
     }
 
-    pub(super) fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "no such token")
     }
 
@@ -71,7 +71,7 @@ impl ApiError {
         Self { retry_after: Some(Duration::from_secs(1)), ..error }
     }
 
-    pub(super) fn conflict(code: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn conflict(code: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, code, text)
     }
 

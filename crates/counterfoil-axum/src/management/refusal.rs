@@ -15,9 +15,9 @@ use counterfoil::{
 use super::{ApiError, Names};
 
 /// The answers that hold the host's own words.
-pub(super) struct Refusals<'a> {
-    pub(super) names: &'a Names,
-    pub(super) limit: StatusCode,
+pub(crate) struct Refusals<'a> {
+    pub(crate) names: &'a Names,
+    pub(crate) limit: StatusCode,
 }
 
 impl Refusals<'_> {
@@ -29,7 +29,7 @@ impl Refusals<'_> {
         ApiError::new(self.limit, "limit_reached", error.to_string())
     }
 
-    pub(super) fn of_issue(&self, error: IssueError) -> ApiError {
+    pub(crate) fn of_issue(&self, error: IssueError) -> ApiError {
         match error {
             IssueError::Stopped => {
                 let text = "no tokens are issued now";
@@ -48,7 +48,7 @@ impl Refusals<'_> {
         }
     }
 
-    pub(super) fn of_issue_once(&self, error: IssueOnceError) -> ApiError {
+    pub(crate) fn of_issue_once(&self, error: IssueOnceError) -> ApiError {
         match error {
             IssueOnceError::Issue(error) => self.of_issue(error),
             IssueOnceError::OtherRequest => other_request(),
@@ -58,7 +58,7 @@ impl Refusals<'_> {
         }
     }
 
-    pub(super) fn of_change(&self, error: ChangeError) -> ApiError {
+    pub(crate) fn of_change(&self, error: ChangeError) -> ApiError {
         match error {
             ChangeError::NotFound => ApiError::not_found(),
             ChangeError::Stale { found, .. } => ApiError::stale(found),
@@ -75,7 +75,7 @@ impl Refusals<'_> {
         }
     }
 
-    pub(super) fn of_rotation(&self, error: RotationError) -> ApiError {
+    pub(crate) fn of_rotation(&self, error: RotationError) -> ApiError {
         match error {
             RotationError::Rotate(RotateError::Mint(error)) => self.of_mint(&error),
             RotationError::Rotate(error @ RotateError::Overlap(_)) => self.of_field("overlap", &error),

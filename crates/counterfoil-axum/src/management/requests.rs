@@ -7,6 +7,7 @@ use counterfoil::{
     Grant, Registry,
     registry::{IssueOnceError, IssuedOnce},
     store::{IdempotencyKey, IdempotencyStore, RequestKey},
+    text::InvalidText,
 };
 
 use super::{ApiError, Operation, PathParams};
@@ -31,25 +32,33 @@ pub(super) fn named(
     }
     let is_plain = value.as_bytes().iter().all(u8::is_ascii_graphic);
     let text = value.to_str().ok().filter(|_| is_plain).ok_or_else(|| wrong(&"expected visible ascii"))?;
-    let key = IdempotencyKey::new(text).map_err(|error| wrong(&error))?;
-    let route = operation.as_str().parse().map_err(|error: counterfoil::text::InvalidText| wrong(&error))?;
+    key(operation, path, text, body).map(Some).map_err(|error| wrong(&error))
+}
+
+/// A request under the key `text`.
+pub(crate) fn key(
+    operation: Operation,
+    path: &PathParams,
+    text: &str,
+    body: &[u8],
+) -> Result<RequestKey, InvalidText> {
     // Where it was sent is a part of what it asks for: each parameter behind its length, so that no two paths are alike.
     let mut content: Vec<u8> =
         path.values().flat_map(|value| [&value.len().to_be_bytes(), value.as_bytes()].concat()).collect();
     content.extend_from_slice(body);
-    Ok(Some(RequestKey::new(route, key, &content)))
+    Ok(RequestKey::new(operation.as_str().parse()?, IdempotencyKey::new(text)?, &content))
 }
 
 /// Where requests are noted, its type erased.
 #[derive(Clone)]
-pub(super) struct SharedRequests(Arc<dyn DynRequests>);
+pub(crate) struct SharedRequests(Arc<dyn DynRequests>);
 
 impl SharedRequests {
-    pub(super) fn new(requests: impl IdempotencyStore) -> Self {
+    pub(crate) fn new(requests: impl IdempotencyStore) -> Self {
         Self(Arc::new(requests))
     }
 
-    pub(super) async fn issue(
+    pub(crate) async fn issue(
         &self,
         registry: &Registry,
         grant: Grant,

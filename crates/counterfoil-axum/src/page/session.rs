@@ -1,0 +1,55 @@
+//! Who is at the page: the host's session.
+
+use std::future::Future;
+
+use counterfoil::Owner;
+
+use super::ScopeGroup;
+use crate::management::{Declined, PathParams, Session};
+
+/// The host's session, for the settings page: the [`Session`] of the management API, asked the same questions, and two
+/// that only a page has.
+///
+/// ```
+/// use counterfoil::{Actor, Owner, Record};
+/// use counterfoil_axum::management::{Declined, Operation, PathParams, Session};
+/// use counterfoil_axum::page::PageSession;
+///
+/// /// Who is signed in, and the secret of the cookie that says so.
+/// struct User { owner: Owner, cookie: String }
+///
+/// impl PageSession for User {
+///     fn form_secret(&self) -> impl AsRef<[u8]> {
+///         &self.cookie
+///     }
+/// }
+/// # impl Session for User {
+/// #     fn actor(&self) -> Option<Actor> { None }
+/// #     async fn owner(&self, _: Operation, _: &PathParams) -> Result<Owner, Declined> { Ok(self.owner.clone()) }
+/// #     async fn may(&self, _: Operation, _: &Record, _: &PathParams) -> Result<(), Declined> { Err(Declined::NotFound) }
+/// # }
+/// ```
+pub trait PageSession: Session {
+    /// A secret that this session has and no other: the value of its cookie, say. At least 16 bytes; with fewer the page
+    /// answers 500.
+    ///
+    /// Every form holds an HMAC under it, by which the page knows that the form was shown to this session. The secret itself
+    /// is never shown.
+    fn form_secret(&self) -> impl AsRef<[u8]>;
+
+    /// The scopes that are offered for a new token of `owner`'s: `groups`, which the page was made with, unless the host
+    /// knows better, such as the collections that this owner may see.
+    ///
+    /// # Errors
+    ///
+    /// [`Declined`].
+    fn scope_groups(
+        &self,
+        owner: &Owner,
+        path: &PathParams,
+        groups: Vec<ScopeGroup>,
+    ) -> impl Future<Output = Result<Vec<ScopeGroup>, Declined>> + Send {
+        let _ = (owner, path);
+        async { Ok(groups) }
+    }
+}
