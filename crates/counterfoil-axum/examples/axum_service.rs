@@ -1,4 +1,4 @@
-//! A small service: a part list behind tokens, and the management of tokens behind a session.
+//! A small service: a part list behind tokens, and the management of tokens behind a session, by an API and by a page.
 //!
 //! `cargo run -p counterfoil-axum --example axum_service -- --help`
 
@@ -8,12 +8,13 @@ use std::{collections::HashMap, error::Error, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::FromRequestParts,
+    extract::{FromRequestParts, Path},
     http::{
         HeaderName, StatusCode,
-        header::{COOKIE, WWW_AUTHENTICATE},
+        header::{COOKIE, SET_COOKIE, WWW_AUTHENTICATE},
         request::Parts,
     },
+    response::{IntoResponse, Redirect},
     routing::get,
 };
 use counterfoil::{
@@ -23,6 +24,7 @@ use counterfoil::{
 use counterfoil_axum::{
     Proof, RequireScope,
     management::{ApiError, Declined, Management, Operation, PathParams, Session},
+    page::{PageSession, SettingsPage},
     self_service,
 };
 use counterfoil_sqlx::SqliteStore;
@@ -39,13 +41,18 @@ usage: axum_service [--listen ADDRESS] [--database FILE] [--openapi]
   --openapi          prints the document of the management API, and ends
 
 The server's key is taken from TOKEN_KEYS, such as `2026:<openssl rand -base64 32>:mint`; without it one is drawn, and
-tokens end with the process. One user, `demo`, is signed in: the cookie of that session is printed.";
+tokens end with the process. One user, `demo`, is signed in: the cookie of that session is printed, and a link that gives it
+to a browser.";
 
 /// Who is signed in, by the session's secret. A real service keeps them in its database.
 #[derive(Clone)]
 struct Sessions(Arc<HashMap<String, Owner>>);
 
-struct User(Owner);
+struct User {
+    owner: Owner,
+    /// The session's secret.
+    cookie: String,
+}
 
 impl FromRequestParts<Sessions> for User {
     /// A 401 says how to come in (RFC 9110, section 15.5.2).
@@ -55,23 +62,35 @@ impl FromRequestParts<Sessions> for User {
         let cookies = parts.headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
         let session =
             cookies.flat_map(|cookies| cookies.split("; ")).find_map(|cookie| cookie.strip_prefix("session="));
-        let owner = session.and_then(|session| sessions.0.get(session));
         let error = || ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "sign in first");
         let rejection = || ([(WWW_AUTHENTICATE, r#"Cookie realm="parts""#)], error());
-        owner.cloned().map(Self).ok_or_else(rejection)
+        let user = |cookie: &str| Some(Self { owner: sessions.0.get(cookie)?.clone(), cookie: cookie.to_owned() });
+        session.and_then(user).ok_or_else(rejection)
     }
 }
 
 impl Session for User {
     fn actor(&self) -> Option<Actor> {
-        Actor::new(self.0.subject().as_str()).ok()
+        Actor::new(self.owner.subject().as_str()).ok()
     }
     async fn owner(&self, _: Operation, _: &PathParams) -> Result<Owner, Declined> {
-        Ok(self.0.clone())
+        Ok(self.owner.clone())
     }
     async fn may(&self, _: Operation, token: &Record, _: &PathParams) -> Result<(), Declined> {
-        if *token.owner() == self.0 { Ok(()) } else { Err(Declined::NotFound) }
+        if *token.owner() == self.owner { Ok(()) } else { Err(Declined::NotFound) }
     }
+}
+
+impl PageSession for User {
+    fn form_secret(&self) -> impl AsRef<[u8]> {
+        &self.cookie
+    }
+}
+
+/// Gives the session to a browser. Only a demo signs in by a link: addresses are kept in histories and logs.
+async fn sign_in(Path(session): Path<String>) -> impl IntoResponse {
+    let cookie = format!("session={session}; Path=/; HttpOnly; SameSite=Lax");
+    ([(SET_COOKIE, cookie)], Redirect::to("/settings/tokens"))
 }
 
 fn management(registry: &Registry, store: &SqliteStore) -> Management {
@@ -88,7 +107,12 @@ fn app(registry: &Registry, store: &SqliteStore, sessions: Sessions) -> Result<R
         .route("/parts", parts.layer(RequireScope::new("parts:read".parse()?)))
         .nest("/token", self_service())
         .layer(TokenLayer::new(Gate::new(registry.clone(), Transport::bearer())));
-    Ok(behind_tokens.merge(management(registry, store).router::<User, _>()?).with_state(sessions))
+    let page = SettingsPage::new(registry.clone()).idempotency(store.clone());
+    Ok(behind_tokens
+        .merge(management(registry, store).router::<User, _>()?)
+        .merge(page.router::<User, _>()?)
+        .route("/sign-in/{*session}", get(sign_in))
+        .with_state(sessions))
 }
 
 /// Requests with an `Idempotency-Key` are remembered for a day.
@@ -143,7 +167,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = app(&registry, &store, sessions)?;
     let listener = TcpListener::bind(listen).await?;
     println!("signed in as demo with the cookie session={session}");
-    println!("listening on http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    println!("settings page, signed in by http://{address}/sign-in/{session}");
+    println!("listening on http://{address}");
     tokio::spawn(registry.background(tokio::time::sleep, Duration::from_secs(5)));
     tokio::spawn(forget_requests(registry.clone(), store.clone()));
     let stop = async { drop(tokio::signal::ctrl_c().await) };

@@ -25,6 +25,9 @@
 #[cfg(feature = "management")]
 #[cfg_attr(docsrs, doc(cfg(feature = "management")))]
 pub mod management;
+#[cfg(feature = "page")]
+#[cfg_attr(docsrs, doc(cfg(feature = "page")))]
+pub mod page;
 mod proof;
 mod scope;
 mod self_service;
@@ -33,6 +36,10 @@ mod self_service;
 #[cfg_attr(docsrs, doc(cfg(feature = "management")))]
 #[doc(inline)]
 pub use management::Management;
+#[cfg(feature = "page")]
+#[cfg_attr(docsrs, doc(cfg(feature = "page")))]
+#[doc(inline)]
+pub use page::SettingsPage;
 pub use proof::{NotLetIn, Proof};
 pub use scope::{Named, RequireScope, RequireScopeService, Scoped};
 pub use self_service::{TokenView, self_service};

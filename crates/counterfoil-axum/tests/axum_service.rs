@@ -40,7 +40,7 @@ impl Service {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let session = lines.next().unwrap().split_once("session=").unwrap().1.to_owned();
-        let address = lines.next().unwrap().strip_prefix("listening on http://").unwrap().to_owned();
+        let address = lines.find_map(|line| line.strip_prefix("listening on http://").map(str::to_owned)).unwrap();
         Self { child, session, address }
     }
 
@@ -82,6 +82,17 @@ async fn a_use_is_written_before_the_service_ends() {
     let page = store.list(&ListQuery::new(Filter::all()), Timestamp::MIN).await.unwrap();
     assert_eq!(page.tokens.len(), 1);
     assert!(page.tokens[0].usage.is_some(), "the use was noted in memory, and is written");
+}
+
+#[test]
+fn the_sign_in_link_leads_to_the_settings_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = Service::start(&directory.path().join("tokens.sqlite"));
+    let (status, _) = service.send(&format!("GET /sign-in/{}", service.session), "", "");
+    assert_eq!(status, 303);
+    let cookie = format!("Cookie: session={}", service.session);
+    let (status, page) = service.send("GET /settings/tokens", &cookie, "");
+    assert_eq!((status, page.contains("<h1>Personal access tokens</h1>")), (200, true), "{page}");
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", "no such token")
     }
 
-    pub(super) fn unavailable() -> Self {
+    pub(crate) fn unavailable() -> Self {
         let text = "this cannot be done now: try again";
         let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
         Self { retry_after: Some(Duration::from_secs(1)), ..error }

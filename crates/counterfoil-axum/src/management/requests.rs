@@ -36,12 +36,7 @@ pub(super) fn named(
 }
 
 /// A request under the key `text`.
-pub(crate) fn key(
-    operation: Operation,
-    path: &PathParams,
-    text: &str,
-    body: &[u8],
-) -> Result<RequestKey, InvalidText> {
+pub(crate) fn key(operation: Operation, path: &PathParams, text: &str, body: &[u8]) -> Result<RequestKey, InvalidText> {
     // Where it was sent is a part of what it asks for: each parameter behind its length, so that no two paths are alike.
     let mut content: Vec<u8> =
         path.values().flat_map(|value| [&value.len().to_be_bytes(), value.as_bytes()].concat()).collect();

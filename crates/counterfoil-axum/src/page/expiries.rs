@@ -108,12 +108,7 @@ impl Expiries {
 }
 
 /// What the form says of the end, if it is one of those offered.
-pub(super) fn read(
-    form: &Form,
-    offered: &[&Choice],
-    words: &Words,
-    now: Timestamp,
-) -> Result<Lifetime, Wrong> {
+pub(super) fn read(form: &Form, offered: &[&Choice], words: &Words, now: Timestamp) -> Result<Lifetime, Wrong> {
     let chosen = offered.iter().find(|choice| form.first("expiry") == Some(&choice.value));
     match chosen.map(|choice| choice.end) {
         None => Err(Wrong::new("expiry", words.wrong_expiry.as_ref())),

@@ -20,11 +20,13 @@ pub(super) struct Wrong {
     /// The field's id in the page; empty if it is the whole that is wrong.
     pub(super) field: String,
     pub(super) text: String,
+    /// Where people can read on.
+    pub(super) link: Option<String>,
 }
 
 impl Wrong {
     pub(super) fn new(field: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { field: field.into(), text: text.into() }
+        Self { field: field.into(), text: text.into(), link: None }
     }
 }
 
@@ -42,7 +44,7 @@ impl Form {
     }
 
     pub(super) fn first(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
+        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
     /// What stands in a text field, without white space around it.

@@ -182,7 +182,8 @@ impl ScopeGroup {
             Kind::Any | Kind::One => (self.field(), self.required),
         };
         let offered = |value: &str| self.choices.iter().find(|choice| choice.value() == value).ok_or_else(wrong);
-        let chosen: Result<Vec<_>, _> = form.all(&field).map(|value| offered(value).map(|choice| &choice.scopes)).collect();
+        let chosen: Result<Vec<_>, _> =
+            form.all(&field).map(|value| offered(value).map(|choice| &choice.scopes)).collect();
         let chosen = chosen?;
         if must_choose && chosen.is_empty() { Err(missing()) } else { Ok(chosen) }
     }

@@ -158,6 +158,7 @@ words! {
     limit_reached: "You have as many tokens as are allowed. Revoke one that is no longer needed.",
     changed_meanwhile: "The token was changed meanwhile. This is how it is now: look again before you go on.",
 
+    read_on: "Read more",
     error_title: "This did not work",
     error_not_found: "There is no such token, or no such page.",
     error_foreign_form: "This form does not belong to your session, or is too old. Open the page again.",

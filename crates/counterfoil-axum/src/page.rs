@@ -1,0 +1,360 @@
+//! A page on which a person who is signed in manages tokens.
+//!
+//! [`SettingsPage`] collects what the host has to say, and [`PageSession`] is the only way in. The page is written by the
+//! server, works without script and by keyboard alone, and brings its own style, which the host can replace.
+
+mod answer;
+mod column;
+mod create;
+mod expiries;
+mod form;
+mod form_key;
+mod mount;
+mod reply;
+mod scopes;
+mod session;
+mod view;
+mod words;
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use axum::{
+    extract::Request,
+    http::{HeaderName, StatusCode},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use counterfoil::{Record, Registry, Timestamp, record::Statuses, store::IdempotencyStore};
+use sha2::{Digest as _, Sha256};
+
+pub use self::{
+    column::{Column, OwnColumn},
+    expiries::Expiries,
+    mount::InvalidSettingsPage,
+    scopes::{ScopeChoice, ScopeGroup},
+    session::PageSession,
+    words::Words,
+};
+use crate::management::{
+    ApiError, Operation, guard::CredentialHeaders, names::Names, refusal::Refusals, requests::SharedRequests,
+};
+
+/// What the page can do, in the order in which it is offered.
+const OPERATIONS: [Operation; 8] = [
+    Operation::List,
+    Operation::Create,
+    Operation::Get,
+    Operation::Rotate,
+    Operation::SetExpiry,
+    Operation::Block,
+    Operation::Unblock,
+    Operation::Revoke,
+];
+
+const CHANGES: [Operation; 5] =
+    [Operation::Rotate, Operation::SetExpiry, Operation::Block, Operation::Unblock, Operation::Revoke];
+
+/// What stands behind the path of a token.
+const fn suffix(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Rotate => "/rotate",
+        Operation::SetExpiry => "/expiry",
+        Operation::Block => "/block",
+        Operation::Unblock => "/unblock",
+        Operation::Revoke => "/revoke",
+        _ => "",
+    }
+}
+
+/// A settings page for personal access tokens: list, create, rotate, change expiration, block, revoke.
+///
+/// ```
+/// use axum::{Router, extract::FromRequestParts};
+/// use counterfoil::{MemoryStore, Registry, Status, record::Statuses};
+/// use counterfoil_axum::page::{Expiries, InvalidSettingsPage, PageSession, SettingsPage};
+///
+/// fn settings<User>(registry: Registry, requests: MemoryStore) -> Result<Router, InvalidSettingsPage>
+/// where
+///     User: PageSession + FromRequestParts<()>,
+/// {
+///     SettingsPage::new(registry)
+///         .path("/settings/api-keys")
+///         .words(|words| {
+///             words.title = "API keys".into();
+///             words.create = "New API key".into();
+///         })
+///         .expiries(Expiries::none().days(30, "30 days").never("No expiration ⚠️", "").on_date("Custom date"))
+///         .listing(Statuses::except(Status::Revoked))
+///         .idempotency(requests)
+///         .home("Example", "/")
+///         .router::<User, ()>()
+/// }
+/// ```
+///
+/// # What holds for every page
+///
+/// - As in the [management API](crate::Management), a request that shows a token of ours or comes with a proof of one is
+///   refused, and so is a change that another site's page has sent.
+/// - Every form holds a field that is good for the session it was shown to, and for this one change of this one token.
+/// - A secret stands in the reply to the form that made it and nowhere else: in no address, cookie or store. A form that is
+///   sent again shows it no more; a form to create is known again where the host has given an
+///   [`IdempotencyStore`](Self::idempotency).
+/// - What the form does not offer is not taken from behind it: ends, overlaps and scopes are closed sets. The registry's own
+///   rules hold beside them.
+/// - A change is asked for once more, on a page that tells what will happen. If the token was changed meanwhile, a rotation,
+///   a new end and the end of a block are not made but shown again; a block and a revocation are made.
+/// - The content security policy allows the page's own style and script, nothing inline, and no frame around the page.
+///   No page may be stored by anyone.
+///
+/// # Paths
+///
+/// Below [its own](Self::path): `/new`, `/{token_id}`, and behind that `/rotate`, `/expiry`, `/block`, `/unblock`, `/revoke`;
+/// `/style.css` and `/script.js`, which anyone may read.
+#[derive(Debug, Clone)]
+#[must_use = "a settings page does nothing until its router is mounted"]
+pub struct SettingsPage {
+    registry: Registry,
+    /// Of fields, as the registry's refusals name them: the page's own names.
+    names: Names,
+    requests: Option<SharedRequests>,
+    credential_headers: CredentialHeaders,
+    path: String,
+    words: Words,
+    style: Arc<str>,
+    script: Arc<str>,
+    home: Option<(String, String)>,
+    columns: Vec<Column>,
+    addresses: bool,
+    row_actions: Vec<Operation>,
+    usual: Statuses,
+    filters: bool,
+    page_size: u32,
+    fields: Vec<Field>,
+    groups: Option<Vec<ScopeGroup>>,
+    expiries: Option<Expiries>,
+    overlaps: Option<Vec<(Duration, String)>>,
+    left_out: Vec<Operation>,
+}
+
+/// A field of the form for a new token, beside its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Field {
+    /// What the token is for.
+    Description,
+    /// When it ends. Without this field the registry's default holds.
+    Expiry,
+    /// What its bearer may do.
+    Scopes,
+    /// From where it may be used.
+    Networks,
+    /// The resource server that it is meant for.
+    Audience,
+}
+
+impl SettingsPage {
+    /// A page for the tokens of this registry, at `/settings/tokens`.
+    pub fn new(registry: Registry) -> Self {
+        Self {
+            registry,
+            names: Names::default(),
+            requests: None,
+            credential_headers: CredentialHeaders::default(),
+            path: "/settings/tokens".into(),
+            words: Words::default(),
+            style: include_str!("../templates/page/style.css").into(),
+            script: include_str!("../templates/page/script.js").into(),
+            home: None,
+            columns: vec![
+                Column::Name,
+                Column::Token,
+                Column::Scopes,
+                Column::Expiry,
+                Column::LastUsed,
+                Column::Status,
+            ],
+            addresses: true,
+            row_actions: vec![Operation::Rotate, Operation::Revoke],
+            usual: Statuses::ALL,
+            filters: true,
+            page_size: 25,
+            fields: vec![Field::Expiry, Field::Scopes, Field::Networks],
+            groups: None,
+            expiries: None,
+            overlaps: None,
+            left_out: Vec::new(),
+        }
+    }
+
+    /// The path of the list; the other pages stand below it. Its parameters are handed to the session.
+    pub fn path(self, path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..self }
+    }
+
+    /// The page's heading.
+    pub fn title(mut self, title: impl Into<Cow<'static, str>>) -> Self {
+        self.words.title = title.into();
+        self
+    }
+
+    /// Changes texts of the page, its language among them.
+    pub fn words(mut self, change: impl FnOnce(&mut Words)) -> Self {
+        change(&mut self.words);
+        self
+    }
+
+    /// The page's style, instead of the one it brings. Whatever it loads must come from the page's own origin.
+    pub fn style(self, css: impl Into<Arc<str>>) -> Self {
+        Self { style: css.into(), ..self }
+    }
+
+    /// A link above every page, to where the person came from.
+    pub fn home(self, label: impl Into<String>, href: impl Into<String>) -> Self {
+        Self { home: Some((label.into(), href.into())), ..self }
+    }
+
+    /// The columns of the list: name, token, scopes, expiration, last use and status, unless this is said.
+    pub fn columns(self, columns: impl IntoIterator<Item = Column>) -> Self {
+        Self { columns: columns.into_iter().collect(), ..self }
+    }
+
+    /// Does not show from which address a token was last used.
+    pub fn without_addresses(self) -> Self {
+        Self { addresses: false, ..self }
+    }
+
+    /// The changes that the list itself offers for each token: rotate and revoke, unless this is said. The token's own page
+    /// offers all that there are.
+    pub fn row_actions(self, operations: impl IntoIterator<Item = Operation>) -> Self {
+        Self { row_actions: operations.into_iter().collect(), ..self }
+    }
+
+    /// Lists these where the person has chosen no status: all of them, unless this is said.
+    pub fn listing(self, usual: Statuses) -> Self {
+        Self { usual, ..self }
+    }
+
+    /// Offers no choice of a status.
+    pub fn without_filters(self) -> Self {
+        Self { filters: false, ..self }
+    }
+
+    /// How many tokens stand on one page of the list: 25, unless this is said; 1 to 100.
+    pub fn page_size(self, tokens: u32) -> Self {
+        Self { page_size: tokens.clamp(1, 100), ..self }
+    }
+
+    /// The fields of the form for a new token, beside its name: expiration, scopes and networks, unless this is said.
+    pub fn fields(self, fields: impl IntoIterator<Item = Field>) -> Self {
+        Self { fields: fields.into_iter().collect(), ..self }
+    }
+
+    /// The scopes that are offered: one group with all of the registry's catalog, unless this is said. A session may
+    /// [offer others](PageSession::scope_groups).
+    pub fn scope_groups(self, groups: impl IntoIterator<Item = ScopeGroup>) -> Self {
+        Self { groups: Some(groups.into_iter().collect()), ..self }
+    }
+
+    /// The ends that are offered, for a new token and for a new end: 30, 60, 90 days, a year, a date, or never, as far as
+    /// the registry takes them, unless this is said.
+    pub fn expiries(self, expiries: Expiries) -> Self {
+        Self { expiries: Some(expiries), ..self }
+    }
+
+    /// For how long, in whole seconds, the old secret may stay good when a token is rotated, the first standing chosen: not
+    /// at all, an hour, or a day, unless this is said.
+    pub fn overlaps<L: Into<String>>(self, overlaps: impl IntoIterator<Item = (Duration, L)>) -> Self {
+        let overlaps = overlaps.into_iter().map(|(time, label)| (time, label.into())).collect();
+        Self { overlaps: Some(overlaps), ..self }
+    }
+
+    /// Leaves an operation out: its links and its path. Without [`Get`](Operation::Get) a token has no page of its own.
+    pub fn without(mut self, operation: Operation) -> Self {
+        self.left_out.push(operation);
+        self
+    }
+
+    /// Remembers forms here, so that one which is sent twice makes one token. The host calls [`Registry::forget_requests`]
+    /// now and then.
+    pub fn idempotency(self, requests: impl IdempotencyStore) -> Self {
+        Self { requests: Some(SharedRequests::new(requests)), ..self }
+    }
+
+    /// Looks for tokens in this header too, beside `Authorization` and `X-API-Key`: name every header that a door of the
+    /// host's reads.
+    pub fn credential_header(mut self, name: HeaderName) -> Self {
+        self.credential_headers.add(name);
+        self
+    }
+
+    fn shut(&self, request: &Request) -> Result<(), ApiError> {
+        self.credential_headers.shut(request, self.registry.families())
+    }
+
+    fn has(&self, operation: Operation) -> bool {
+        operation == Operation::List || !self.left_out.contains(&operation)
+    }
+
+    /// Whether it makes sense for this token now.
+    fn offers(&self, operation: Operation, record: &Record, now: Timestamp) -> bool {
+        let makes_sense = match operation {
+            _ if record.revoked().is_some() => false,
+            Operation::Rotate => !record.expiry().has_passed(now),
+            Operation::SetExpiry => !self.offered_expiries(now).is_empty(),
+            Operation::Block => record.blocked().is_none(),
+            Operation::Unblock => record.blocked().is_some(),
+            _ => true,
+        };
+        makes_sense && self.has(operation)
+    }
+
+    fn refusals(&self) -> Refusals<'_> {
+        Refusals { names: &self.names, limit: StatusCode::TOO_MANY_REQUESTS }
+    }
+
+    /// What the registry would take of the ends that are offered.
+    fn offered_expiries(&self, now: Timestamp) -> Vec<&expiries::Choice> {
+        let lifetimes = &self.registry.issue_policy().lifetimes;
+        self.expiries.iter().flat_map(|expiries| expiries.within(lifetimes, now)).collect()
+    }
+
+    fn offered_overlaps(&self) -> &[(Duration, String)] {
+        self.overlaps.as_deref().unwrap_or_default()
+    }
+
+    fn offered_groups(&self) -> Vec<ScopeGroup> {
+        self.groups.clone().unwrap_or_default()
+    }
+
+    /// What the host has left unsaid, in the words that it has said.
+    fn settle(&mut self) {
+        let Self { registry, words, .. } = self;
+        self.expiries.get_or_insert_with(|| Expiries::usual(words));
+        self.groups.get_or_insert_with(|| ScopeGroup::of_catalog(registry, words).into_iter().collect());
+        self.overlaps.get_or_insert_with(|| {
+            let usual = [
+                (Duration::ZERO, &words.overlap_none),
+                (Duration::from_secs(3600), &words.overlap_hour),
+                (Duration::from_secs(86_400), &words.overlap_day),
+            ];
+            usual.map(|(time, label)| (time, label.to_string())).into()
+        });
+    }
+
+    fn frame<'a>(&'a self, base: &'a str, heading: &'a str) -> view::Frame<'a> {
+        let asset = |name: &str, text: &str| format!("{base}/{name}?v={}", fingerprint(text));
+        view::Frame {
+            words: &self.words,
+            base,
+            style: asset("style.css", &self.style),
+            script: asset("script.js", &self.script),
+            home: self.home.as_ref(),
+            heading,
+        }
+    }
+}
+
+/// A short name of a text: it is fetched anew when it has changed.
+fn fingerprint(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    URL_SAFE_NO_PAD.encode(&digest[..9])
+}
