@@ -1,0 +1,213 @@
+//! Changes of a token, each behind a page that asks once more.
+
+use counterfoil::{By, Expiry, IssuePolicy, Lifetime, Status};
+use counterfoil_axum::management::Operation;
+use std::time::Duration;
+
+use crate::{
+    client::{PAGE, change, get, post},
+    host::{DAY, Host, at, policy},
+};
+
+#[test]
+fn looking_changes_nothing_and_confirming_does() {
+    let host = Host::plain();
+    for (operation, fields, status) in [
+        ("block", &[][..], Status::Blocked),
+        ("unblock", &[], Status::Active),
+        ("expiry", &[("expiry", "never")], Status::Active),
+        ("revoke", &[], Status::Revoked),
+    ] {
+        let id = host.token("CI");
+        if operation == "unblock" {
+            host.runtime.block_on(host.registry.block(id, By::unknown())).unwrap();
+        }
+        let before = host.record(id);
+        let ask = change(&host, id, operation, fields);
+        let shown = get(format!("{PAGE}/{id}/{operation}")).send(&host);
+        assert!(shown.status == 200 && shown.has("CI") && shown.has(before.public()), "{operation}: {shown:?}");
+        assert_eq!(host.record(id).version(), before.version(), "{operation}");
+        let reply = ask.send(&host);
+        let place = if operation == "revoke" { PAGE.to_owned() } else { format!("{PAGE}/{id}") };
+        assert_eq!((reply.status, reply.header("location")), (303, Some(&*format!("{place}?done={operation}"))));
+        let after = host.record(id);
+        assert_eq!(after.status(at(0)), status, "{operation}");
+        if operation == "expiry" {
+            assert_eq!(after.expiry(), Expiry::Never);
+        }
+        let told = get(reply.header("location").unwrap()).send(&host);
+        assert!(told.has("role=\"status\""), "{operation}: {told:?}");
+    }
+    let revoked = host.records().pop().unwrap();
+    assert_eq!(revoked.revoked().unwrap().by.as_ref().unwrap().as_str(), "session:ann");
+}
+
+#[test]
+fn a_rotation_shows_the_new_secret_once() {
+    let host = Host::plain();
+    for (overlap, old) in [("0", "superseded"), ("3600", "ok"), ("86400", "ok")] {
+        let (token, record) = host.issue("ann", "CI", Lifetime::days(90));
+        let ask = change(&host, record.id(), "rotate", &[("overlap", overlap)]);
+        let reply = ask.send(&host);
+        assert_eq!(reply.status, 200, "{overlap}: {reply:?}");
+        let text = reply.token().unwrap();
+        assert_eq!((host.verdict(text), host.verdict(token.expose())), ("ok", old), "{overlap}");
+        // Sent again it neither rotates once more nor shows anything.
+        let again = ask.send(&host);
+        assert_eq!((again.status, again.token()), (200, None), "{again:?}");
+        assert_eq!((host.verdict(text), host.record(record.id()).version()), ("ok", 2));
+    }
+}
+
+#[test]
+fn an_overlap_is_one_of_those_offered() {
+    let overlaps = [(Duration::from_secs(600), "Ten minutes")];
+    let host = Host::new(policy(), |page, _| page.overlaps(overlaps));
+    let id = host.token("CI");
+    for (overlap, status) in [("0", 422), ("3600", 422), ("600x", 422), ("", 422), ("600", 200)] {
+        let reply = change(&host, id, "rotate", &[("overlap", overlap)]).send(&host);
+        assert_eq!(reply.status, status, "{overlap}: {reply:?}");
+        assert_eq!(reply.of_id("overlap-error").is_some(), status == 422, "{overlap}");
+    }
+    assert!(get(format!("{PAGE}/{id}/rotate")).send(&host).has("Ten minutes"));
+}
+
+#[test]
+fn a_new_end_is_one_of_those_offered() {
+    let host = Host::plain();
+    let id = host.token("CI");
+    for (expiry, date, expected) in [
+        ("", "", None),
+        ("31", "", None),
+        ("date", "2025-06-01", None),
+        ("date", "2026-06-01", Some(Expiry::At(at(152 * DAY - 1000)))),
+        ("30", "", Some(Expiry::At(at(30 * DAY)))),
+        ("never", "", Some(Expiry::Never)),
+    ] {
+        let before = host.record(id);
+        let reply = change(&host, id, "expiry", &[("expiry", expiry), ("date", date)]).send(&host);
+        assert_eq!(reply.status, if expected.is_some() { 303 } else { 422 }, "{expiry} {date}: {reply:?}");
+        assert_eq!(host.record(id).expiry(), expected.unwrap_or(before.expiry()), "{expiry} {date}");
+    }
+}
+
+#[test]
+fn an_expired_token_lives_again_with_a_later_end() {
+    let host = Host::plain();
+    let (token, record) = host.issue("ann", "CI", Lifetime::days(1));
+    host.wait(2 * DAY);
+    assert_eq!(host.verdict(token.expose()), "expired");
+    let page = get(format!("{PAGE}/{}", record.id())).send(&host);
+    assert_eq!((page.has("/expiry\""), page.has("/rotate\"")), (true, false), "{page:?}");
+    assert_eq!(get(format!("{PAGE}/{}/rotate", record.id())).send(&host).status, 409);
+    assert_eq!(change(&host, record.id(), "expiry", &[("expiry", "30")]).send(&host).status, 303);
+    assert_eq!(host.verdict(token.expose()), "ok");
+}
+
+#[test]
+fn a_revoked_token_offers_nothing() {
+    let host = Host::plain();
+    let id = host.token("CI");
+    let form = change(&host, id, "revoke", &[]);
+    assert_eq!([form.send(&host).status, form.send(&host).status], [303, 303], "revoking again changes nothing");
+    for page in [PAGE.to_owned(), format!("{PAGE}/{id}")] {
+        let shown = get(&page).send(&host);
+        assert!(shown.has("CI") && !shown.has(&format!("{id}/")), "{page}: {shown:?}");
+    }
+    for operation in ["rotate", "expiry", "block", "unblock", "revoke"] {
+        let reply = get(format!("{PAGE}/{id}/{operation}")).send(&host);
+        assert_eq!((reply.status, reply.has("<form")), (409, false), "{operation}: {reply:?}");
+        assert!(reply.has("The token is revoked."), "{operation}: {reply:?}");
+    }
+}
+
+#[test]
+fn a_race_that_is_lost_is_told_where_it_matters() {
+    for (operation, fields, is_told) in [
+        ("rotate", &[("overlap", "0")][..], true),
+        ("expiry", &[("expiry", "never")], true),
+        ("unblock", &[], true),
+        ("block", &[], false),
+        ("revoke", &[], false),
+    ] {
+        let host = Host::plain();
+        let id = host.token("CI");
+        if operation == "unblock" {
+            host.runtime.block_on(host.registry.block(id, By::unknown())).unwrap();
+        }
+        let ask = change(&host, id, operation, fields);
+        // Meanwhile somebody else sets another end.
+        host.runtime.block_on(host.registry.set_expiry(id, Lifetime::days(10), By::unknown())).unwrap();
+        let before = host.record(id);
+        let reply = ask.send(&host);
+        if is_told {
+            assert_eq!(reply.status, 409, "{operation}: {reply:?}");
+            assert!(reply.has("was changed meanwhile") && reply.has("2026-01-11"), "{operation}: {reply:?}");
+            assert_eq!(host.record(id).version(), before.version(), "{operation}");
+            // The page shows how it is now, and goes on from there.
+            let seen = [("form", &*reply.value("form")), ("version", &*reply.value("version"))];
+            let ask = post(format!("{PAGE}/{id}/{operation}"), &[&seen[..], fields].concat());
+            assert!([200, 303].contains(&ask.send(&host).status), "{operation}");
+        } else {
+            assert_eq!(reply.status, 303, "{operation}: {reply:?}");
+        }
+        assert_ne!(host.record(id).version(), before.version(), "{operation}");
+    }
+}
+
+#[test]
+fn a_race_lost_to_a_revocation_ends_there() {
+    let host = Host::plain();
+    let id = host.token("CI");
+    let asks = [("rotate", ("overlap", "0")), ("expiry", ("expiry", "30"))];
+    let asks = asks.map(|(operation, field)| change(&host, id, operation, &[field]));
+    host.runtime.block_on(host.registry.revoke(id, By::unknown())).unwrap();
+    for ask in asks {
+        let reply = ask.send(&host);
+        assert!(reply.status == 409 && reply.has("The token is revoked."), "{reply:?}");
+    }
+}
+
+#[test]
+fn a_version_that_is_none_is_refused() {
+    let host = Host::plain();
+    let id = host.token("CI");
+    let ask = change(&host, id, "expiry", &[("expiry", "never")]).without("version");
+    for version in [None, Some(""), Some("-1"), Some("one")] {
+        let ask = version.into_iter().fold(ask.clone(), |ask, version| ask.with("version", version));
+        assert_eq!(ask.send(&host).status, 400, "{version:?}");
+    }
+    assert_eq!(host.record(id).version(), 1);
+}
+
+#[test]
+fn the_limit_is_told_where_a_change_meets_it() {
+    let host = Host::new(IssuePolicy { limit: Some(1), ..policy() }, |page, _| page);
+    let id = host.token("CI");
+    host.runtime.block_on(host.registry.block(id, By::unknown())).unwrap();
+    host.token("another");
+    let reply = change(&host, id, "unblock", &[]).send(&host);
+    assert_eq!(reply.status, 429, "{reply:?}");
+    assert!(reply.has("You have as many tokens as are allowed."), "{reply:?}");
+}
+
+#[test]
+fn what_is_left_out_is_not_there() {
+    let host = Host::new(policy(), |page, _| {
+        [Operation::Get, Operation::Rotate, Operation::Block, Operation::Create]
+            .into_iter()
+            .fold(page, |page, operation| page.without(operation))
+    });
+    let id = host.token("CI");
+    let list = get(PAGE).send(&host);
+    assert!(list.has("<bdi>CI</bdi>") && !list.has(&format!("{id}\"")) && !list.has("/rotate") && !list.has("/new"));
+    assert!(list.has(&format!("{id}/revoke")), "{list:?}");
+    for (path, status) in [("rotate", 404), ("block", 404), ("unblock", 200), ("expiry", 200), ("revoke", 200)] {
+        let expected = if path == "unblock" { 409 } else { status };
+        assert_eq!(get(format!("{PAGE}/{id}/{path}")).send(&host).status, expected, "{path}");
+    }
+    assert_eq!(get(format!("{PAGE}/{id}")).send(&host).status, 404);
+    assert_eq!(get(format!("{PAGE}/new")).send(&host).status, 404);
+    let reply = change(&host, id, "expiry", &[("expiry", "never")]).send(&host);
+    assert_eq!(reply.header("location"), Some(&*format!("{PAGE}?done=expiry")));
+}

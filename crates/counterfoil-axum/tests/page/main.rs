@@ -1,0 +1,12 @@
+//! The settings page from outside: request → page, over a socket.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod changes;
+mod client;
+mod creating;
+mod guards;
+mod host;
+mod hosts;
+mod lists;
+mod pages;
