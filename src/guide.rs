@@ -40,13 +40,14 @@
 //! ```text
 //!                      your service                           your database
 //!                           |                                       |
-//!  7  plumbing   registry: parse, find, check, verify; mint, insert; change; no decision is made here
-//!  6             maintain   memory
-//!  5             change     event    policy   rotate   uses
-//!  4  decisions  import     mint     possession   store   verify
-//!  3             caller     check    circumstances   grant   seal
-//!  2             record
-//!  1  words      annotation denial   expiry   idempotency   restriction   server_key   subject   token
+//!  8  plumbing   registry: parse, find, check, verify; mint, insert; change; no decision is made here
+//!  7             maintain   memory
+//!  6             change     event    policy   rotate   uses
+//!  5  decisions  import     mint     possession   store   verify
+//!  4             caller     check    circumstances   grant   seal
+//!  3             record
+//!  2             token
+//!  1  words      annotation denial   expiry   idempotency   restriction   server_key   subject
 //!                backoff    tally
 //!  0             alphabet   digest   entropy   scope   text   time   timer
 //! ```
