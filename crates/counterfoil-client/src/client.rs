@@ -1,6 +1,10 @@
 //! What a program says of itself, once.
 
-use std::{env, fmt, path::Path, path::PathBuf, time::Duration};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use counterfoil::TokenFormat;
 use etcetera::BaseStrategy as _;
@@ -175,10 +179,10 @@ impl ClientBuilder {
             }
         }
         let endpoint = Endpoint::new(&self.self_route, self.plain)
-            .map_err(|reason| InvalidClient::SelfRoute { found: self.self_route, reason })?;
+            .map_err(|reason| InvalidClient::SelfRoute { found: shown(&self.self_route), reason })?;
         if let Some(page) = &self.tokens_page {
             Endpoint::new(page, PlainHttp::Anywhere)
-                .map_err(|reason| InvalidClient::TokensPage { found: page.clone(), reason })?;
+                .map_err(|reason| InvalidClient::TokensPage { found: shown(page), reason })?;
         }
         let carrier = match self.header {
             None => Carrier::Bearer,
@@ -218,17 +222,17 @@ pub enum InvalidClient {
         found: String,
     },
     /// No token may be sent to this self-service route.
-    #[error("`{}`: {reason}", Shown(found))]
+    #[error("`{found}`: {reason}")]
     SelfRoute {
-        /// The URL.
+        /// The URL, without a user name and a password.
         found: String,
         /// Why not.
         reason: InvalidUrl,
     },
     /// The tokens page is not on the web.
-    #[error("`{}`: {reason}", Shown(found))]
+    #[error("`{found}`: {reason}")]
     TokensPage {
-        /// The URL.
+        /// The URL, without a user name and a password.
         found: String,
         /// Why not.
         reason: InvalidUrl,
@@ -241,15 +245,11 @@ pub enum InvalidClient {
     },
 }
 
-/// A URL without the user name and password that may be in it.
-struct Shown<'u>(&'u str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0.split_once("://"), self.0.rfind('@')) {
-            (Some((scheme, _)), Some(at)) => write!(f, "{scheme}://…{}", &self.0[at..]),
-            _ => f.write_str(self.0),
-        }
+/// A URL as it may be shown: without the user name and password that may be in it.
+fn shown(url: &str) -> String {
+    match (url.split_once("://"), url.rfind('@')) {
+        (Some((scheme, _)), Some(at)) => format!("{scheme}://…{}", &url[at..]),
+        _ => url.to_owned(),
     }
 }
 

@@ -55,7 +55,7 @@
 //!
 //! # What it does not promise
 //!
-//! The token is wiped from the buffers of this crate. Those of the operating system, of the TLS library and of standard
+//! The token is wiped from the buffers of this crate. Those of the operating system, of the HTTP library and of standard
 //! input are out of reach, and so is a command line, which others on the machine may see while the program runs.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking"))]

@@ -27,7 +27,7 @@ impl Client {
             terminal::tell(&format!("Create a token at {page}"));
             browser::open(browser, attended, page);
         }
-        let pasted = terminal::read_paste("Paste it here (it will not be shown): ").map_err(LoginError::Input)?;
+        let pasted = terminal::read_paste("Paste your token (it will not be shown): ").map_err(LoginError::Input)?;
         let token = pasted.trim();
         examine(&self.format, token)?;
         let identity = identity(&self.server.ask(Method::GET, token)?, token)?;

@@ -69,7 +69,7 @@ impl<'t> Members<'t> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         Print(members).serialize(&mut serde_json::Serializer::pretty(&mut *bytes)).map_err(std::io::Error::from)?;
         bytes.push(b'\n');
-        debug_assert!(bytes.capacity() == room, "the text grew beyond its room");
+        debug_assert!(bytes.len() <= room, "the text grew beyond its room");
         // INVARIANT: a serializer writes UTF-8.
         Ok(Zeroizing::new(String::from_utf8(std::mem::take(&mut *bytes)).unwrap_or_default()))
     }

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::TcpListener,
+    sync::mpsc::channel,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -93,6 +94,8 @@ fn a_server_that_never_answers_is_left() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/token", listener.local_addr().unwrap());
     let client = Client::builder("acme-cli", format(), &url).timeout(Duration::from_millis(100)).build().unwrap();
-    let error = client.whoami(Some(&token())).unwrap_err();
+    let (sender, asked) = channel();
+    thread::spawn(move || sender.send(client.whoami(Some(&token())).unwrap_err()));
+    let error = asked.recv_timeout(Duration::from_secs(20)).expect("the client still waits");
     assert!(matches!(error, AskError::Server(ServerError::Unreachable { .. })), "{error}");
 }

@@ -39,7 +39,7 @@ fn a_pasted_token_is_not_shown_and_is_kept() {
     assert!(status.success(), "{shown}");
     let lines = [
         format!("Create a token at {PAGE}"),
-        "Paste it here (it will not be shown): ".to_owned(),
+        "Paste your token (it will not be shown): ".to_owned(),
         "Logged in.".to_owned(),
         "name     MacBook Pro".to_owned(),
         format!("token    {}…", token.public()),

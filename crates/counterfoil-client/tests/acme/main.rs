@@ -9,3 +9,4 @@ mod login;
 mod program;
 mod service;
 mod terminal;
+mod tls;
