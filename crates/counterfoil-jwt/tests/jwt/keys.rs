@@ -1,7 +1,8 @@
 //! Keys: what is read, what is shown, and what becomes of tokens when they change.
 
 use counterfoil::{
-    Environment, Families, Family, Grant, TokenFormat,
+    Environment, Families, Family, Grant, Record, Rotation, TokenFormat,
+    rotate::rotate,
     token::{InvalidDraft, ParseError},
 };
 use counterfoil_jwt::{
@@ -133,4 +134,12 @@ fn what_a_token_cannot_hold_is_not_written() {
         Err(InvalidDraft::Environment { found: Some("live".into()), expected: "none".into() }.to_string())
     );
     assert_eq!(written(plain().routing("eu")), Err(InvalidDraft::Routing { expected: "none".into() }.to_string()));
+
+    // A restriction that a newer build has written, which an offline verifier would not see.
+    let mut row = mint(&format(), plain()).record.to_row();
+    row.body = row.body.replace("\"v\":1", "\"v\":1,\"restrictions\":{\"hours\":\"9-17\"}");
+    let refused =
+        rotate(&Record::from_row(row).unwrap(), &Rotation::at_once(), &format(), &KEYRING, at(0)).unwrap_err();
+    let reason = "the token family cannot write this token: this build does not know restriction `hours`";
+    assert_eq!(refused.to_string(), reason);
 }
