@@ -5,7 +5,7 @@ use std::fmt;
 use counterfoil::{Expiry, Timestamp};
 use serde::Deserialize;
 
-use crate::printable::printable;
+use crate::{FoundToken, printable::printable};
 
 /// What the server sent, its body cut at a limit.
 pub(crate) struct Reply {
@@ -102,6 +102,28 @@ pub enum ServerError {
         /// What went wrong.
         reason: String,
     },
+}
+
+impl ServerError {
+    /// What an answer to a request of the program's own comes to, so that it can be told in the same words: `Ok` for a
+    /// status of 200 to 299. `body` is problem+json or `{"error": "…"}`; of any other the status alone is told.
+    ///
+    /// ```no_run
+    /// # use counterfoil_client::{Client, ServerError};
+    /// # fn ask(client: &Client, status: u16, body: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    /// let token = client.token(None)?;
+    /// // … a request with `token.expose()`, and its answer …
+    /// ServerError::check_answer(status, body, &token)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The error that the answer is.
+    pub fn check_answer(status: u16, body: &[u8], token: &FoundToken) -> Result<(), Self> {
+        succeeded(&Reply { status, retry_after: None, body: body.to_vec() }, token.expose())
+    }
 }
 
 fn after(message: &Option<String>) -> String {
