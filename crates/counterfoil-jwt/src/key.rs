@@ -5,11 +5,13 @@ mod vectors;
 
 use std::fmt;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
 use p256::ecdsa::{
     self,
     signature::{Signer, Verifier},
 };
+use zeroize::Zeroizing;
 
 /// A key that signs, with the name that tokens call it by (`kid`, RFC 7515, section 4.1.4).
 ///
@@ -63,6 +65,20 @@ impl SigningKey {
         let ed25519 = || Ok(Private::Ed25519(Box::new(ed25519_dalek::SigningKey::from_pkcs8_der(der)?)));
         let p256 = || Ok(Private::P256(Box::new(ecdsa::SigningKey::from_pkcs8_der(der)?)));
         Self::of_either(kid, ed25519, p256)
+    }
+
+    /// Draws an Ed25519 key that is kept nowhere, for development and tests: what it signs ends with the process. A service
+    /// has its key from a file or a secret manager.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey::NoEntropy`] if the system gives no randomness, [`InvalidKey::Kid`].
+    pub fn draw(kid: &str) -> Result<Self, InvalidKey> {
+        let drawn = Zeroizing::new(counterfoil::draw_server_key().map_err(|_| InvalidKey::NoEntropy)?);
+        let mut secret = Zeroizing::new([0; 32]);
+        // INVARIANT: a server key is the base64 of 32 bytes.
+        STANDARD.decode_slice(&*drawn, &mut *secret).map_err(|_| InvalidKey::NoEntropy)?;
+        Self::ed25519(kid, &secret)
     }
 
     /// An Ed25519 key by its 32 secret bytes: `d` of a JWK (RFC 8037, section 2).
@@ -234,6 +250,9 @@ pub enum InvalidKey {
     /// No private key of a kind that signs here.
     #[error("not a private key: expected pkcs#8 (`BEGIN PRIVATE KEY`) of an ed25519 or p-256 key")]
     Private,
+    /// The operating system gave no randomness.
+    #[error("the operating system gives no randomness")]
+    NoEntropy,
     /// No public key of a kind that verifies here.
     #[error("not a public key: expected one (`BEGIN PUBLIC KEY`) of an ed25519 or p-256 key, and no weak one")]
     Public,

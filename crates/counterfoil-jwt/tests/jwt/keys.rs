@@ -47,6 +47,16 @@ fn a_key_is_read_from_pem_and_der_of_either_kind() {
 }
 
 #[test]
+fn a_drawn_key_is_new_and_signs() {
+    let (one, other) = (SigningKey::draw("k").unwrap(), SigningKey::draw("k").unwrap());
+    assert_ne!(one.public(), other.public());
+    let drawn = family().signing(one).build().unwrap();
+    let token = mint(&drawn, plain()).token;
+    assert!(drawn.parse(token.expose()).is_ok());
+    assert!(family().signing(other).build().unwrap().parse(token.expose()).is_err());
+}
+
+#[test]
 fn a_key_shows_its_name_and_its_algorithm() {
     let builder = family().signing(ed25519());
     let shown = format!("{:?} {:?} {builder:?} {:?}", ed25519(), p256(), format());
