@@ -2,7 +2,14 @@
 
 #![allow(clippy::print_stdout, reason = "programs with a command line")]
 
-use std::{ffi::OsString, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use axum::Router;
 use counterfoil::{Clock, Families, Keyring, Registry, SystemClock, Timestamp, registry::RegistryBuilder, time};
@@ -126,9 +133,12 @@ pub async fn run<S: Service>() -> Result<(), Error> {
             println!("{name}={value}");
         }
     }
+    let mut interrupted = Box::pin(tokio::signal::ctrl_c());
+    // Polled once, it is listened for: who reads the next line may interrupt at once.
+    poll_fn(|context| Poll::Ready(drop(interrupted.as_mut().poll(context)))).await;
     println!("LISTENING=http://{}", listener.local_addr()?);
     tokio::spawn(service.registry().background(tokio::time::sleep, Duration::from_secs(5)));
-    let stop = async { drop(tokio::signal::ctrl_c().await) };
+    let stop = async { drop(interrupted.await) };
     serve(&service, listener, stop).await?;
     service.registry().shutdown().await?; // writes the uses that were noted
     Ok(())
