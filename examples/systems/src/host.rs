@@ -135,10 +135,14 @@ pub async fn run<S: Service>() -> Result<(), Error> {
     }
     let mut interrupted = Box::pin(tokio::signal::ctrl_c());
     // Polled once, it is listened for: who reads the next line may interrupt at once.
-    poll_fn(|context| Poll::Ready(drop(interrupted.as_mut().poll(context)))).await;
+    let came = poll_fn(|context| Poll::Ready(interrupted.as_mut().poll(context).is_ready())).await;
     println!("LISTENING=http://{}", listener.local_addr()?);
     tokio::spawn(service.registry().background(tokio::time::sleep, Duration::from_secs(5)));
-    let stop = async { drop(interrupted.await) };
+    let stop = async move {
+        if !came {
+            drop(interrupted.await);
+        }
+    };
     serve(&service, listener, stop).await?;
     service.registry().shutdown().await?; // writes the uses that were noted
     Ok(())
