@@ -6,5 +6,6 @@
 
 pub mod arca;
 pub mod arka;
+pub mod authpi;
 pub mod host;
 pub mod session;
