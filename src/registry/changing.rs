@@ -89,7 +89,8 @@ impl Registry {
     }
 
     /// Gives the token a new end, counted from now and held against the [`IssuePolicy`](crate::IssuePolicy) as for a new
-    /// token. An expired token comes back to life, if the owner's limit allows.
+    /// token. An expired token comes back to life, if the owner's limit allows. Past the end that its own
+    /// [text names](Record::text_end), as a JWT's does, it is given none.
     pub async fn set_expiry(
         &self,
         target: impl Into<Target>,
