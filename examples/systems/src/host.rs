@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "programs with a command line")]
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     future::{Future, poll_fn},
     net::SocketAddr,
@@ -24,6 +25,9 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub trait Service: Sized + Send + Sync + 'static {
     /// The name of its binary.
     const NAME: &'static str;
+
+    /// Its own options on the command line: the name, the value unless one is given, and what it is about.
+    const OPTIONS: &'static [(&'static str, &'static str, &'static str)] = &[];
 
     /// The service on this ground.
     ///
@@ -55,12 +59,20 @@ pub struct Ground {
     pub keyring: Keyring,
     /// The time, which a test moves.
     pub clock: SharedClock,
+    /// What the service's [own options](Service::OPTIONS) are, if the command line has said it.
+    pub options: BTreeMap<&'static str, String>,
 }
 
 impl Ground {
     /// A registry on this ground.
     pub fn registry(&self, families: impl Into<Families>) -> RegistryBuilder {
         Registry::builder(families, self.keyring.clone(), self.store.clone()).clock(self.clock.clone())
+    }
+
+    /// The value of an option of this service's own.
+    pub fn option<S: Service>(&self, name: &str) -> Option<&str> {
+        let given = self.options.get(name).map(String::as_str);
+        given.or_else(|| S::OPTIONS.iter().find(|(known, ..)| *known == name).map(|(_, value, _)| *value))
     }
 }
 
@@ -85,11 +97,12 @@ struct Options {
     listen: String,
     database: Option<OsString>,
     demo: bool,
+    own: BTreeMap<&'static str, String>,
 }
 
 /// What the command line says; none if it asked for help, which is printed.
-fn options(name: &str) -> Result<Option<Options>, Error> {
-    let mut options = Options { listen: "127.0.0.1:0".to_owned(), database: None, demo: false };
+fn options<S: Service>() -> Result<Option<Options>, Error> {
+    let mut options = Options { listen: "127.0.0.1:0".to_owned(), database: None, demo: false, own: BTreeMap::new() };
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -97,15 +110,22 @@ fn options(name: &str) -> Result<Option<Options>, Error> {
             lexopt::Arg::Long("database") => options.database = Some(arguments.value()?),
             lexopt::Arg::Long("demo") => options.demo = true,
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
-                println!("usage: {name} [--listen ADDRESS] [--database FILE] [--demo]\n");
+                println!("usage: {} [--listen ADDRESS] [--database FILE] [--demo] [OPTIONS]\n", S::NAME);
                 println!("  --listen ADDRESS   where to listen; a free port of 127.0.0.1 unless this is said");
                 println!("  --database FILE    a SQLite file; in memory unless this is said");
-                println!("  --demo             signs a demo owner in, makes them a token, and prints both\n");
+                println!("  --demo             signs a demo owner in, makes them a token, and prints both");
+                for (name, usual, about) in S::OPTIONS {
+                    println!("  --{name} VALUE   {about}; {usual} unless this is said");
+                }
+                println!();
                 println!("The server's key is taken from TOKEN_KEYS, such as `2026:<openssl rand -base64 32>:mint`;");
                 println!("without it one is drawn, and tokens end with the process.");
                 return Ok(None);
             }
-            other => return Err(other.unexpected().into()),
+            other => match S::OPTIONS.iter().find(|(name, ..)| other == lexopt::Arg::Long(name)) {
+                Some((name, ..)) => drop(options.own.insert(name, arguments.value()?.string()?)),
+                None => return Err(other.unexpected().into()),
+            },
         }
     }
     Ok(Some(options))
@@ -117,7 +137,7 @@ fn options(name: &str) -> Result<Option<Options>, Error> {
 ///
 /// What stops it from starting, or its listener.
 pub async fn run<S: Service>() -> Result<(), Error> {
-    let Some(options) = options(S::NAME)? else { return Ok(()) };
+    let Some(options) = options::<S>()? else { return Ok(()) };
     let store = match options.database {
         Some(file) => SqliteStore::open(file).await?,
         None => SqliteStore::in_memory().await?,
@@ -126,7 +146,7 @@ pub async fn run<S: Service>() -> Result<(), Error> {
         Ok(keys) => keys.parse()?,
         Err(_) => format!("demo:{}:mint", counterfoil::draw_server_key()?).parse()?,
     };
-    let service = S::build(Ground { store, keyring, clock: SharedClock::new(SystemClock) })?;
+    let service = S::build(Ground { store, keyring, clock: SharedClock::new(SystemClock), options: options.own })?;
     let listener = TcpListener::bind(options.listen).await?;
     if options.demo {
         for (name, value) in service.demo().await? {

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arca;
+pub mod arcnm;
 pub mod arka;
 pub mod authpi;
 pub mod host;

@@ -44,9 +44,15 @@ impl<S: Service> Rig<S> {
     }
 
     pub(crate) async fn start_on(store: SqliteStore) -> Self {
+        Self::start_with(store, &[]).await
+    }
+
+    /// With options of the service's own.
+    pub(crate) async fn start_with(store: SqliteStore, options: &[(&'static str, &str)]) -> Self {
         let clock = FixedClock::new(at(0));
         let keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
-        let ground = Ground { store, keyring, clock: SharedClock::new(clock.clone()) };
+        let options = options.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let ground = Ground { store, keyring, clock: SharedClock::new(clock.clone()), options };
         let service = S::build(ground).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
