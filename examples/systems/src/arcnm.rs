@@ -2,31 +2,25 @@
 
 mod audit;
 mod mcp;
+mod organisations;
 pub mod session;
 mod webhooks;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-    num::NonZero,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{net::SocketAddr, num::NonZero, sync::Arc};
 
 use axum::{
     Extension, Json, Router,
     extract::{ConnectInfo, FromRequest, Path, Request, State, rejection::JsonRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header::CONTENT_TYPE},
-    middleware::{Next, from_fn_with_state},
-    response::Response,
+    middleware::{from_fn_with_state, map_request},
     routing::{any, get, patch, post},
 };
-use counterfoil::Alphabet;
 use counterfoil::{
-    Argon2Cost, Environment, Grant, IssuePolicy, Lifetime, Owner, Registry, ScopeCatalog, Status, TokenFormat,
-    UnknownScopes, policy::Lifetimes, record::Statuses,
+    Alphabet, Argon2Cost, Environment, Grant, IssuePolicy, Lifetime, Owner, Registry, ScopeCatalog, Status,
+    TokenFormat, UnknownScopes, policy::Lifetimes, record::Statuses,
 };
 use counterfoil_axum::{
-    Proof, RequireScope,
+    RequireScope,
     management::{ApiError, Management, Operation},
 };
 use counterfoil_sqlx::SqliteStore;
@@ -37,11 +31,14 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use self::session::{Admin, Role, SessionTokens};
-pub use self::{audit::AuditLog, webhooks::Webhooks};
+pub use self::{audit::AuditLog, organisations::Organisations, webhooks::Webhooks};
+use self::{
+    organisations::{Context, in_context},
+    session::{Admin, Role, SessionTokens},
+};
 use crate::host::{Error, Ground, Service};
 
-/// The scopes of the documentation; those of calculations open nothing yet.
+/// The scopes that open something, in the words of the documentation.
 const CATALOG: [(&str, &str); 8] = [
     ("parts:read", "List and read parts, revisions, and calculation results"),
     ("parts:write", "Create, update and delete parts and revisions, and create and run calculations (billable)"),
@@ -52,6 +49,8 @@ const CATALOG: [(&str, &str); 8] = [
     ("wallet:read", "Read wallet balance and usage"),
     ("audit:read", "Export the audit log"),
 ];
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What people do in the dashboard alone. No scope can be listed under these, by whatever mistake.
 const ADMIN_PLANE: [&str; 9] = ["admin", "billing", "members", "vault", "sso", "scim", "settings", "oauth", "api-keys"];
@@ -89,77 +88,12 @@ fn codes() -> Codes {
     Codes { missing: invalid.into(), malformed: "bad_request".into(), invalid: invalid.into(), ..Codes::default() }
 }
 
-/// Who sends a request: this service stands behind no proxy.
-fn socket() -> ClientAddress {
-    ClientAddress::from_fn(|parts| {
-        parts.extensions.get().map(|ConnectInfo(socket): &ConnectInfo<SocketAddr>| socket.ip())
-    })
-}
-
 fn bad_request(text: impl Into<std::borrow::Cow<'static, str>>) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "bad_request", text)
 }
 
 fn unavailable() -> ApiError {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "this cannot be done now: try again")
-}
-
-/// The organisations of each tenant, by their slugs.
-#[derive(Debug, Clone, Default)]
-pub struct Organisations(Arc<RwLock<BTreeMap<String, BTreeSet<String>>>>);
-
-impl Organisations {
-    /// One more.
-    pub fn add(&self, tenant: &str, slug: &str) {
-        let mut tenants = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        tenants.entry(tenant.to_owned()).or_default().insert(slug.to_owned());
-    }
-
-    /// The one that a request is about: the one that it names, else the only one.
-    fn pin(&self, tenant: &str, named: Option<&HeaderValue>) -> Result<String, ApiError> {
-        let tenants = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut slugs = tenants.get(tenant).into_iter().flatten();
-        if let Some(named) = named {
-            let found = slugs.find(|slug| slug.as_bytes() == named.as_bytes());
-            let foreign =
-                || ApiError::new(StatusCode::FORBIDDEN, "forbidden", "X-Org-Slug: no organization of this tenant");
-            return found.cloned().ok_or_else(foreign);
-        }
-        match (slugs.next(), slugs.next()) {
-            (Some(only), None) => Ok(only.clone()),
-            (None, _) => Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", "the tenant has no organization")),
-            _ => Err(bad_request("X-Org-Slug: missing, and the tenant has more than one organization")),
-        }
-    }
-}
-
-/// On whose behalf a request at the API is made.
-#[derive(Debug, Clone)]
-struct Context {
-    tenant: String,
-    organisation: String,
-    mode: String,
-}
-
-impl Context {
-    /// What a billable request costs, in cents: a test key's nothing.
-    fn cost(&self) -> u32 {
-        if self.mode == "live" { 125 } else { 0 }
-    }
-}
-
-/// Behind the door and before every route of the API.
-async fn in_context(
-    State(arcnm): State<Arcnm>,
-    Proof(key): Proof,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    let tenant = key.record().owner().subject().to_string();
-    let organisation = arcnm.organisations.pin(&tenant, request.headers().get("x-org-slug"))?;
-    let mode = key.environment().map(ToString::to_string).unwrap_or_default();
-    request.extensions_mut().insert(Context { tenant, organisation, mode });
-    Ok(next.run(request).await)
 }
 
 /// A JSON body; anything else is `bad_request`.
@@ -217,6 +151,12 @@ async fn not_found() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
 }
 
+/// A request's id is drawn here: one of the client's own could be that of another request.
+async fn without_request_id(mut request: Request) -> Request {
+    request.headers_mut().remove(REQUEST_ID);
+    request
+}
+
 /// The routes of the API, by the scope that opens them.
 fn routes() -> Result<Router<Arcnm>, Error> {
     let parts = Router::new()
@@ -251,15 +191,23 @@ fn routes() -> Result<Router<Arcnm>, Error> {
 }
 
 impl Arcnm {
+    /// What the doors have in common. The client's address is the socket's: this service stands behind no proxy.
+    fn gate(&self, transport: Transport) -> Gate {
+        let socket = ClientAddress::from_fn(|parts| {
+            parts.extensions.get().map(|ConnectInfo(socket): &ConnectInfo<SocketAddr>| socket.ip())
+        });
+        let gate = Gate::new(self.registry.clone(), transport).codes(codes());
+        gate.client_address(socket).request_id(REQUEST_ID)
+    }
+
     /// The door of REST: `X-API-Key` alone.
-    fn gate(&self) -> Gate {
-        let transport = Transport::header(HeaderName::from_static("x-api-key"));
-        Gate::new(self.registry.clone(), transport).codes(codes()).client_address(socket())
+    fn rest(&self) -> Gate {
+        self.gate(Transport::header(HeaderName::from_static("x-api-key")))
     }
 
     fn api(&self) -> Result<Router<Self>, Error> {
         let context = from_fn_with_state(self.clone(), in_context);
-        Ok(routes()?.layer(context).layer(TokenLayer::new(self.gate())))
+        Ok(routes()?.layer(context).layer(TokenLayer::new(self.rest())))
     }
 
     fn people(&self) -> Result<Router<Self>, Error> {
@@ -283,7 +231,7 @@ impl Arcnm {
         let admin = planes
             .into_iter()
             .fold(Router::new(), |routes, plane| routes.route(&format!("/api/v1{plane}"), any(admin_plane)))
-            .layer(TokenLayer::new(self.gate().optional())); // so that a key is seen, and refused
+            .layer(TokenLayer::new(self.rest().optional())); // so that a key is seen, and refused
         Ok(keys.merge(admin))
     }
 }
@@ -332,6 +280,7 @@ impl Service for Arcnm {
             .with_state(self.clone())
             .layer(PropagateRequestIdLayer::x_request_id())
             .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+            .layer(map_request(without_request_id))
             .layer(version))
     }
 

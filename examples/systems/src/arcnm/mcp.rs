@@ -12,7 +12,7 @@ use counterfoil_axum::{Proof, management::ApiError};
 use counterfoil_tower::{Answer, Gate, ResourceMetadata, TokenLayer, Transport};
 use serde_json::{Value, json};
 
-use super::{Arcnm, Body, CATALOG, codes, session::Claims, socket};
+use super::{Arcnm, Body, CATALOG, session::Claims};
 use crate::host::Error;
 
 /// What agents may call, and the scope that a key needs for it.
@@ -25,11 +25,7 @@ pub(super) fn router(arcnm: &Arcnm) -> Result<Router<Arcnm>, Error> {
         .member("scopes_supported", CATALOG.map(|(scope, _)| scope).to_vec())
         .member("resource_name", "ARCNM MCP")
         .at_root_too();
-    let gate = Gate::new(arcnm.registry.clone(), Transport::bearer())
-        .or_else(arcnm.sessions.clone())
-        .codes(codes())
-        .client_address(socket())
-        .metadata(metadata)?;
+    let gate = arcnm.gate(Transport::bearer()).or_else(arcnm.sessions.clone()).metadata(metadata)?;
     Ok(Router::new()
         .route("/mcp-server/mcp", post(call))
         .route("/.well-known/{*document}", any(nothing)) // the gate answers at these

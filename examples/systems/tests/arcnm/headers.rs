@@ -44,6 +44,31 @@ async fn an_idempotency_key_makes_a_repeated_request_mint_one_key() {
 }
 
 #[tokio::test]
+async fn the_request_id_finds_the_row_of_the_log() {
+    let (rig, session) = acme().await;
+    let (key, siem) = (mint(&rig, &session, &["parts:read"]).await, mint(&rig, &session, &["audit:read"]).await);
+    let used = rig.get(PARTS).key(&key).expect(200).await;
+    rig.delete(&key.path()).bearer_auth(&session).expect(204).await;
+    let denied = rig.get(PARTS).key(&key).expect(401).await;
+    let exported = rig.get("/api/v1/audit/export").key(&siem).expect(200).await.json();
+    for (reply, event) in [(used, "used"), (denied, "denied")] {
+        let id = reply.header("x-request-id").unwrap();
+        let rows: Vec<_> =
+            exported["events"].as_array().unwrap().iter().filter(|row| row["request_id"] == id).collect();
+        assert_eq!(rows.len(), 1, "{event}");
+        assert_eq!((rows[0]["event"].as_str(), rows[0]["key"].as_str()), (Some(event), Some(key.id.as_str())));
+    }
+}
+
+#[tokio::test]
+async fn a_client_does_not_choose_the_request_id() {
+    let (rig, _) = acme().await;
+    let chosen = "9c5f8f5e-3b0c-4a3e-9d2e-5a3f1c1e7b11";
+    let reply = rig.get(PARTS).header("x-request-id", chosen).expect(401).await;
+    assert_ne!(reply.header("x-request-id").unwrap(), chosen);
+}
+
+#[tokio::test]
 async fn every_response_has_x_api_version_and_x_request_id() {
     let (rig, session) = acme().await;
     let (key, other) = (mint(&rig, &session, &["parts:read"]).await, mint(&rig, &session, &["audit:read"]).await);
