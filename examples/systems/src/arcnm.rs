@@ -6,7 +6,7 @@ mod organisations;
 pub mod session;
 mod webhooks;
 
-use std::{net::SocketAddr, num::NonZero, sync::Arc};
+use std::{net::SocketAddr, num::NonZero, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json, Router,
@@ -219,6 +219,7 @@ impl Arcnm {
             .name("tokens", "keys")
             .code("invalid_request", "bad_request")
             .code("token_not_allowed", "insufficient_scope")
+            .longest_overlap(Duration::ZERO) // "the old secret stops working immediately"
             .listing(Statuses::only(Status::Active))
             .without(Operation::Block)
             .without(Operation::Unblock)

@@ -63,7 +63,8 @@ impl Webhooks {
     ///
     /// No client can be made.
     pub fn new() -> Result<Self, Error> {
-        let client = reqwest::Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(15)).build()?;
+        let client =
+            reqwest::Client::builder().redirect(Policy::none()).no_proxy().timeout(Duration::from_secs(15)).build()?;
         Ok(Self { endpoints: Arc::default(), client })
     }
 

@@ -80,6 +80,10 @@ async fn the_old_secret_stops_working_immediately() {
     let (rig, session) = acme().await;
     let key = mint(&rig, &session, &["parts:read"]).await;
     rig.get(PARTS).key(&key).expect(200).await;
+    // Not even the owner can ask for the old one to go on.
+    let path = format!("{}/rotate", key.path());
+    rig.post(&path, &json!({ "overlap": 1 })).bearer_auth(&session).refused(400, "bad_request").await;
+    rig.get(PARTS).key(&key).expect(200).await;
     rotate(&rig, &session, &key).await;
     rig.get(PARTS).key(&key).refused(401, "invalid_api_key").await;
 }
