@@ -7,6 +7,7 @@
 pub mod arca;
 pub mod arcnm;
 pub mod arka;
+pub mod arpia;
 pub mod authpi;
 pub mod host;
 pub mod session;

@@ -10,10 +10,11 @@ use std::{
 };
 
 /// The binary, a route behind tokens, and the header that carries one, with what stands before the token.
-const SERVICES: [(&str, &str, &str, &str, &str); 4] = [
+const SERVICES: [(&str, &str, &str, &str, &str); 5] = [
     ("arca", env!("CARGO_BIN_EXE_arca"), "/v1/tasks", "x-api-key", ""),
     ("arcnm", env!("CARGO_BIN_EXE_arcnm"), "/api/v1/parts", "x-api-key", ""),
     ("arka", env!("CARGO_BIN_EXE_arka"), "/v1/models", "authorization", "Bearer "),
+    ("arpia", env!("CARGO_BIN_EXE_arpia"), "/mcp", "authorization", "Bearer "),
     ("authpi", env!("CARGO_BIN_EXE_authpi"), "/v1/me", "authorization", "Bearer "),
 ];
 
@@ -81,11 +82,22 @@ async fn a_demo_prints_a_session_and_a_token_that_opens_the_api_and_then_where_i
 }
 
 #[tokio::test]
+async fn the_demo_of_arpia_prints_a_collection_token_before_it_listens() {
+    let running = Running::start(env!("CARGO_BIN_EXE_arpia"), &["--demo"]);
+    let names: Vec<_> = running.printed.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["SESSION", "TOKEN", "COLLECTION_TOKEN", "LISTENING"]);
+    let path = format!("/mcp/?token={}", running.value("COLLECTION_TOKEN"));
+    let bearer = format!("Bearer {}", running.value("TOKEN"));
+    assert_eq!(status(running.value("LISTENING"), &path, "authorization", &bearer).await, 200);
+    running.stop();
+}
+
+#[tokio::test]
 async fn a_database_file_keeps_the_tokens() {
     let directory = tempfile::tempdir().unwrap();
-    // ARCNM's organisations and ARKA's plans are in memory, so another run refuses good tokens: 403, and no 401. AuthPI
-    // draws a signing key at its start, unless it is given one, so another run does not know its JWTs.
-    for ((name, binary, path, header, before), again) in SERVICES.into_iter().zip([200, 403, 403, 401]) {
+    // ARCNM's organisations, ARKA's plans and ARPIA's accounts are in memory, so another run refuses good tokens: 403, and
+    // no 401. AuthPI draws a signing key at its start, unless it is given one, so another run does not know its JWTs.
+    for ((name, binary, path, header, before), again) in SERVICES.into_iter().zip([200, 403, 403, 403, 401]) {
         let file = directory.path().join(name);
         let file = file.to_str().unwrap();
         let first = Running::start(binary, &["--demo", "--database", file]);
