@@ -67,6 +67,12 @@ pub fn format() -> Result<TokenFormat, Error> {
     Ok(format.checksum(Checksum::None).build()?)
 }
 
+/// A workspace's identifier, which stands in its tokens.
+fn workspace(text: &str) -> Result<&str, Error> {
+    let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if is_hex && text.len() == 10 { Ok(text) } else { Err("a workspace is 10 hex digits".into()) }
+}
+
 /// The scope of one collection.
 fn scope_of(collection: &str) -> Result<Scope, InvalidScope> {
     format!("collections:{collection}").parse()
@@ -93,6 +99,7 @@ fn issue_policy() -> Result<IssuePolicy, Error> {
 /// An answer with what the page on troubleshooting says to do.
 fn words(answer: &Answer) -> String {
     let solution = match (answer.kind, &*answer.code) {
+        (Kind::Invalid, "invalid_collection_token") => Some("Check the collection token"),
         (Kind::Missing | Kind::Invalid, _) => Some("Check token / expiration"),
         (Kind::MissingScope, "proxy_access_not_enabled") => Some("Regenerate token with proxy checkbox enabled"),
         (Kind::MissingScope, _) => Some("Create new token with correct scope"),

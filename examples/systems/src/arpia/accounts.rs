@@ -13,7 +13,6 @@ use axum::{
 use counterfoil::{
     Actor, By, Caller, Grant, Owner, Policy, Record, Scopes, Verified,
     policy::{Approval, Assent, Objection, Refusal},
-    scope::ScopePattern,
 };
 use counterfoil_axum::management::{ApiError, Declined, Operation, PathParams, Session};
 
@@ -49,8 +48,9 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// A name that no scope can hold, or more than 127 names.
+    /// A workspace that is not 10 hex digits, a name that no scope can hold, or more than 127 names.
     pub fn permit(&self, owner: &Owner, collections: &[&str]) -> Result<(), Error> {
+        super::workspace(owner.tenant_or_empty())?;
         let mut rights = Scopes::none();
         rights.insert(LLM_PROXY.parse()?)?;
         for name in collections {
@@ -106,11 +106,11 @@ impl Policy for Accounts {
         if !account.has_collections() {
             return Err(no_collections().into());
         }
-        let mut ceiling = account.rights;
         // "All permitted collections" is anyone's to grant: what it comes to is said at each use.
-        let all = grant.scopes.patterns().find(|pattern| pattern.as_str() == ALL_COLLECTIONS).cloned();
-        let added = all.map_or(Ok(()), |all: ScopePattern| ceiling.insert_pattern(all));
-        added.map_err(|error| Objection::Unavailable(error.into()))?;
+        let is_for_all = grant.scopes.patterns().any(|pattern| pattern.as_str() == ALL_COLLECTIONS);
+        let anything = || Scopes::from_texts([ALL_COLLECTIONS, LLM_PROXY]);
+        let ceiling = if is_for_all { anything() } else { Ok(account.rights) };
+        let ceiling = ceiling.map_err(|error| Objection::Unavailable(error.into()))?;
         Ok(Approval::plain().ceiling(ceiling))
     }
 

@@ -11,7 +11,7 @@ use axum::{
 };
 use counterfoil::{Grant, Lifetime, MemoryStore, Owner, Registry, TokenFormat, policy::Refusal};
 use counterfoil_axum::Proof;
-use counterfoil_tower::{Answer, Codes, Gate, MalformedCredential};
+use counterfoil_tower::{Answer, Codes, Gate, Kind, MalformedCredential};
 use serde_json::{Value, json};
 
 use super::{
@@ -36,17 +36,27 @@ impl Collections {
     ///
     /// # Errors
     ///
-    /// A name that no scope can hold; no randomness.
+    /// A workspace that is not 10 hex digits; a name that no scope can hold; no randomness.
     pub async fn add(&self, workspace: &str, name: &str) -> Result<String, Error> {
         scope_of(name)?;
-        let issued = self.0.issue(Grant::new(Owner::in_tenant(workspace, name)?, Lifetime::Forever)).await?;
+        let collection = Owner::in_tenant(super::workspace(workspace)?, name)?;
+        let issued = self.0.issue(Grant::new(collection, Lifetime::Forever)).await?;
         Ok(issued.token.expose().to_owned())
     }
 
     /// The collection of this token.
     async fn find(&self, token: &str, codes: &Codes) -> Result<Owner, Answer> {
-        let found = self.0.verify(token).await.map_err(|error| Answer::to_error(&error, codes))?;
-        Ok(found.record().owner().clone())
+        match self.0.verify(token).await {
+            Ok(found) => Ok(found.record().owner().clone()),
+            Err(error) => {
+                let mut answer = Answer::to_error(&error, codes);
+                if answer.kind == Kind::Invalid {
+                    answer.code = "invalid_collection_token".into();
+                    answer.text = "the collection token in the query is not valid".into();
+                }
+                Err(answer)
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use axum::{Json, extract::State, http::StatusCode};
 use counterfoil::{
-    Owner, Timestamp,
+    Owner, Status, Timestamp,
     event::{Event, EventSink},
     store::{Filter, ListQuery, Stored},
 };
@@ -45,6 +45,9 @@ impl Audit {
 
 impl EventSink for Audit {
     fn emit(&self, event: &Event) {
+        if event.token.is_none() && event.owner.is_none() {
+            return; // nobody's: what strangers try pushes nothing out
+        }
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if events.len() == Self::MOST {
             events.pop_front();
@@ -136,12 +139,15 @@ fn row(stored: &Stored, now: Timestamp, account: &Account) -> Value {
     let end = record.expiry().at().map(Timestamp::unix_millis);
     let since = usage.map_or(record.created_at(), |usage| usage.at).unix_millis();
     let is_inactive = u128::try_from(now.unix_millis() - since).is_ok_and(|idle| idle >= INACTIVE.as_millis());
+    let status = record.status(now);
     let marks = [
         (end.is_none(), "no expiration"),
         (usage.is_none(), "never used"),
         (is_inactive, "inactive"),
         (is_unknown(usage.and_then(|usage| usage.address), account), "unknown IP"),
     ];
+    // What has ended needs no more care.
+    let marks = marks.into_iter().filter_map(|(holds, mark)| (holds && status == Status::Active).then_some(mark));
     json!({
         "id": record.id().to_string(),
         "Name": record.annotations().name.as_ref().map(ToString::to_string),
@@ -150,7 +156,7 @@ fn row(stored: &Stored, now: Timestamp, account: &Account) -> Value {
         "Expiration": end.map_or(json!("No expiration"), Value::from),
         "Last Used": usage.map(|usage| json!({ "at": usage.at.unix_millis(), "ip": usage.address })),
         // ACTIVE or REVOKED; one that has ended by itself is neither.
-        "Status": record.status(now).as_str().to_uppercase(),
-        "marks": marks.into_iter().filter_map(|(holds, mark)| holds.then_some(mark)).collect::<Value>(),
+        "Status": status.as_str().to_uppercase(),
+        "marks": marks.collect::<Value>(),
     })
 }

@@ -17,8 +17,8 @@ use crate::host::SharedClock;
 
 const DAY: i64 = 86_400_000;
 
-/// How many calls of the proxy each workspace has in a day (UTC), whoever makes them and with which token. A real service
-/// counts where all its nodes see it, and in money.
+/// How many calls of the proxy each workspace has in a day (UTC), whoever makes them and with which token. A real
+/// service counts where all its nodes see it, and in money.
 #[derive(Debug, Clone)]
 pub struct Budget {
     clock: SharedClock,

@@ -114,6 +114,16 @@ async fn the_short_token_is_the_workspace_of_the_owner_and_cannot_be_replaced() 
 }
 
 #[tokio::test]
+async fn a_workspace_identifier_is_10_hex_digits() {
+    let world = world().await;
+    for wrong in ["", "acme", "13A4EBF0F1", "13a4ebf0f", "13a4ebf0f12", "13a4ebf0-1"] {
+        assert!(world.rig.service.collections.add(wrong, "sales").await.is_err(), "{wrong}");
+    }
+    let acme = Owner::in_tenant("acme", "ann").unwrap();
+    assert!(world.rig.service.accounts.permit(&acme, &["sales"]).is_err());
+}
+
+#[tokio::test]
 async fn a_token_is_shown_only_once() {
     let world = world().await;
     let made = world.rig.post(TOKENS, &wish(json!({}))).session(&world.session).expect(201).await;
@@ -336,6 +346,7 @@ async fn nothing_beyond_the_owners_rights_or_the_catalog_can_be_granted() {
     let world = world().await;
     let refused = world.refused(&wish(json!({ "scopes": ["collections:sales", "collections:board"] })), 403).await;
     assert!(refused.to_string().contains("collections:board"), "{refused}");
+    world.refused(&wish(json!({ "scopes": ["collections:sales:*"] })), 403).await;
     for scope in ["collections", "llm:*", "llm:admin", "admin:*", "platform:read", "*"] {
         world.refused(&wish(json!({ "scopes": [scope] })), 400).await;
     }

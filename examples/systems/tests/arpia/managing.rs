@@ -169,6 +169,7 @@ async fn unused_and_inactive_tokens_are_marked_for_removal() {
     assert_eq!(marked("inactive").await, [true, true]);
     world.rig.delete(&path).session(&world.session).expect(204).await;
     is(&world.at(&world.sales, &used).await, 401, "invalid_token");
+    assert_eq!(marked("inactive").await, [false, true], "what is revoked needs no more of it");
 }
 
 #[tokio::test]

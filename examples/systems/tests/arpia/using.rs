@@ -82,7 +82,7 @@ async fn a_good_token_does_not_make_up_for_an_unknown_collection_token() {
     let (apt, _) = world.token(json!({})).await;
     let (other, _) = world.token(json!({})).await;
     for unknown in ["", "sales", "YOUR_COLLECTION_TOKEN", &other, &world.sales[1..]] {
-        is(&world.at(unknown, &apt).await, 401, "invalid_token");
+        is(&world.at(unknown, &apt).await, 401, "invalid_collection_token");
     }
     let twice = format!("{}&token={}", mcp(&world.sales), world.support);
     is(&world.rig.get(&twice).bearer_auth(&apt).reply().await, 400, "invalid_request");
@@ -115,7 +115,8 @@ async fn a_token_without_a_collection_token_lists_what_is_permitted() {
 async fn a_personal_token_in_the_query_is_none() {
     let world = world().await;
     let (apt, _) = world.token(json!({})).await;
-    is(&world.rig.get(&mcp(&apt)).reply().await, 401, "invalid_token");
+    is(&world.rig.get(&mcp(&apt)).reply().await, 401, "invalid_collection_token");
+    is(&world.at(&apt, &apt).await, 401, "invalid_collection_token");
 }
 
 #[tokio::test]
@@ -164,7 +165,7 @@ async fn a_collection_token_alone_is_its_full_collection_and_nothing_else() {
     let world = world().await;
     let shown = world.rig.get(&mcp(&world.board)).expect(200).await;
     assert_eq!(shown.json(), json!({ "collection": { "name": "board" } }));
-    is(&world.rig.get("/mcp/?token=unknown").reply().await, 401, "invalid_token");
+    is(&world.rig.get("/mcp/?token=unknown").reply().await, 401, "invalid_collection_token");
     is(&world.rig.get("/mcp/").bearer_auth(&world.board).reply().await, 401, "invalid_token");
     is(&world.chat(&world.board).await, 401, "invalid_token");
     let chat = format!("/llm/chat?token={}", world.board);
