@@ -11,8 +11,13 @@ use std::{
 const STATEMENTS: &str = include_str!("../STATEMENTS.md");
 
 /// What each section's tests are: the directories and files under `tests`.
-const SECTIONS: [(&str, &[&str]); 4] =
-    [("ARKA", &["arka", "arka_cli.rs"]), ("Arca", &["arca"]), ("ARCNM", &["arcnm"]), ("AuthPI", &["authpi"])];
+const SECTIONS: [(&str, &[&str]); 5] = [
+    ("ARPIA", &["arpia"]),
+    ("ARKA", &["arka", "arka_cli.rs"]),
+    ("Arca", &["arca"]),
+    ("ARCNM", &["arcnm"]),
+    ("AuthPI", &["authpi"]),
+];
 
 /// The tests that each section names, the last column of its tables.
 fn named() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
