@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    const PATH: &str = "/home/ada/.config/acme/config.json";
+    const PATH: &str = "/config/acme/config.json";
 
     fn outcome(flag: Option<&str>, variable: Option<&str>, stored: Option<&str>) -> String {
         let format = TokenFormat::builder("acme").build().unwrap();
@@ -157,13 +157,13 @@ mod tests {
         let (one, two, three) = (Some(&*one), Some(&*two), Some(&*three));
         let by_flag = "acme_111111111111 of the option --api-key";
         let by_variable = "acme_222222222222 of the environment variable ACME_TOKEN";
-        let by_file = "acme_333333333333 of /home/ada/.config/acme/config.json";
+        let by_file = "acme_333333333333 of /config/acme/config.json";
         let none =
-            "no token: --api-key and ACME_TOKEN are not given, and /home/ada/.config/acme/config.json does not exist";
+            "no token: --api-key and ACME_TOKEN are not given, and /config/acme/config.json does not exist";
         let bad_flag = "the token from the option --api-key cannot be used: this is empty";
         let bad_variable =
             "the token from the environment variable ACME_TOKEN cannot be used: this is 5 characters short";
-        let bad_file = "the token from /home/ada/.config/acme/config.json cannot be used: this is empty";
+        let bad_file = "the token from /config/acme/config.json cannot be used: this is empty";
         let short = two.map(|token| &token[..token.len() - 5]);
         let table = [
             (one, two, three, by_flag),
