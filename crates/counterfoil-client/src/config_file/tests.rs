@@ -1,4 +1,5 @@
 use std::{
+    ffi::OsString,
     os::unix::fs::{PermissionsExt as _, symlink},
     process::{Child, Command, Stdio},
 };
@@ -161,30 +162,34 @@ fn the_command_that_mends_a_file_does_so() {
     assert_eq!(token(&config), Ok("one".into()));
 }
 
-/// This test's own program, which writes tokens in turn until it is ended, with nothing taken from what it may give.
-fn writer(path: &Path) -> Child {
-    Command::new("sh")
-        .args(["-c", r#"umask 000; exec "$0" "$@""#])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "config_file::tests::writes_until_it_is_ended", "--ignored"])
-        .env("COUNTERFOIL_CLIENT_TEST_FILE", path)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
-}
+/// Names the file in a process of this program that is only to write.
+const WRITES: &str = "COUNTERFOIL_CLIENT_TEST_FILE";
 
-#[test]
-#[ignore = "the other half of the tests below, which start it"]
-fn writes_until_it_is_ended() {
-    let path = std::env::var_os("COUNTERFOIL_CLIENT_TEST_FILE").expect("started by another test");
+/// Writes tokens in turn until the process is ended.
+fn write_for_ever(path: OsString) {
     let config = ConfigFile { path: path.into(), member: "apiKey".into() };
     for token in ["one", "two"].iter().cycle() {
         config.write(token).unwrap();
     }
 }
 
+/// This program once more, with nothing taken from the rights that it may give: the next test, which only writes there.
+fn writer(path: &Path) -> Child {
+    Command::new("sh")
+        .args(["-c", r#"umask 000; exec "$0" "$@""#])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "config_file::tests::who_is_killed_while_writing_leaves_the_old_file_or_the_new_one"])
+        .env(WRITES, path)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 #[test]
 fn who_is_killed_while_writing_leaves_the_old_file_or_the_new_one() {
+    if let Some(path) = std::env::var_os(WRITES) {
+        return write_for_ever(path);
+    }
     let home = tempfile::tempdir().unwrap();
     let config = config(home.path());
     for _ in 0..20 {
