@@ -132,7 +132,7 @@ impl Registry {
 
     /// Ends the token for good, from the next verification on. Revoking it again changes nothing.
     ///
-    /// Without a version in the target the record is not read, so that a corrupt one can be revoked too.
+    /// Without a version in the target the record is not read before, so that a corrupt one can be revoked too.
     pub async fn revoke(&self, target: impl Into<Target>, by: impl Into<By>) -> Result<(), ChangeError> {
         let (target, by) = (target.into(), by.into());
         if target.version.is_some() {

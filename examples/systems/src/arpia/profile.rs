@@ -1,7 +1,7 @@
 //! The profile: what its form offers, the table of tokens, and who has used them from where.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::VecDeque,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -35,17 +35,13 @@ impl Audit {
 
     fn of(&self, owner: &Owner) -> Vec<Event> {
         let events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_theirs = |event: &&Event| event.owner.as_ref() == Some(owner);
-        // A revocation names its token alone.
-        let tokens: HashSet<_> = events.iter().filter(is_theirs).filter_map(|event| event.token).collect();
-        let is_of_theirs = |event: &&Event| event.token.is_some_and(|token| tokens.contains(&token));
-        events.iter().filter(|event| is_theirs(event) || is_of_theirs(event)).cloned().collect()
+        events.iter().filter(|event| event.owner.as_ref() == Some(owner)).cloned().collect()
     }
 }
 
 impl EventSink for Audit {
     fn emit(&self, event: &Event) {
-        if event.token.is_none() && event.owner.is_none() {
+        if event.owner.is_none() {
             return; // nobody's: what strangers try pushes nothing out
         }
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
