@@ -13,7 +13,7 @@ use std::{
 };
 
 use axum::Router;
-use counterfoil::{Clock, Families, Keyring, Registry, SystemClock, Timestamp, registry::RegistryBuilder, time};
+use counterfoil::{Clock, Families, Keyring, Registry, SystemClock, registry::RegistryBuilder};
 use counterfoil_sqlx::SqliteStore;
 use lexopt::ValueExt as _;
 use tokio::net::TcpListener;
@@ -58,7 +58,7 @@ pub struct Ground {
     /// The server's keys.
     pub keyring: Keyring,
     /// The time, which a test moves.
-    pub clock: SharedClock,
+    pub clock: Arc<dyn Clock>,
     /// What the service's [own options](Service::OPTIONS) are, if the command line has said it.
     pub options: BTreeMap<&'static str, String>,
 }
@@ -73,23 +73,6 @@ impl Ground {
     pub fn option<S: Service>(&self, name: &str) -> Option<&str> {
         let given = self.options.get(name).map(String::as_str);
         given.or_else(|| S::OPTIONS.iter().find(|(known, ..)| *known == name).map(|(_, value, _)| *value))
-    }
-}
-
-/// Any clock.
-#[derive(Debug, Clone)]
-pub struct SharedClock(Arc<dyn Clock>);
-
-impl SharedClock {
-    /// Shows what `clock` shows.
-    pub fn new(clock: impl Clock) -> Self {
-        Self(Arc::new(clock))
-    }
-}
-
-impl Clock for SharedClock {
-    fn now(&self) -> Result<Timestamp, time::InvalidTimestamp> {
-        self.0.now()
     }
 }
 
@@ -146,7 +129,7 @@ pub async fn run<S: Service>() -> Result<(), Error> {
         Ok(keys) => keys.parse()?,
         Err(_) => format!("demo:{}:mint", counterfoil::draw_server_key()?).parse()?,
     };
-    let service = S::build(Ground { store, keyring, clock: SharedClock::new(SystemClock), options: options.own })?;
+    let service = S::build(Ground { store, keyring, clock: Arc::new(SystemClock), options: options.own })?;
     let listener = TcpListener::bind(options.listen).await?;
     if options.demo {
         for (name, value) in service.demo().await? {
@@ -163,7 +146,7 @@ pub async fn run<S: Service>() -> Result<(), Error> {
             drop(interrupted.await);
         }
     };
-    serve(&service, listener, stop).await?;
+    serve(service.router()?, listener, stop).await?;
     service.registry().shutdown().await?; // writes the uses that were noted
     Ok(())
 }
@@ -173,11 +156,11 @@ pub async fn run<S: Service>() -> Result<(), Error> {
 /// # Errors
 ///
 /// What the listener says.
-pub async fn serve<S: Service>(
-    service: &S,
+pub async fn serve(
+    routes: Router,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let app = service.router()?.into_make_service_with_connect_info::<SocketAddr>();
-    Ok(axum::serve(listener, app).with_graceful_shutdown(stop).await?)
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(axum::serve(listener, routes).with_graceful_shutdown(stop).await?)
 }

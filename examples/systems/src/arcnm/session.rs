@@ -13,10 +13,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::{Deserialize, Serialize};
 
 use super::Arcnm;
-use crate::{
-    host::{Error, SharedClock},
-    session::not_signed_in,
-};
+use crate::{host::Error, session::not_signed_in};
 
 /// Whom an access token is for: this API, and nothing beside it.
 pub const AUDIENCE: &str = "/api/v1";
@@ -72,7 +69,7 @@ struct Keys {
     signing: EncodingKey,
     verifying: DecodingKey,
     validation: Validation,
-    clock: SharedClock,
+    clock: Arc<dyn Clock>,
 }
 
 impl SessionTokens {
@@ -81,7 +78,7 @@ impl SessionTokens {
     /// # Errors
     ///
     /// The system gives no randomness.
-    pub fn new(clock: SharedClock) -> Result<Self, Error> {
+    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let secret = counterfoil::draw_server_key()?;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[AUDIENCE]);

@@ -13,7 +13,6 @@ use counterfoil_tower::{Later, Limiter};
 use serde_json::{Value, json};
 
 use super::Body;
-use crate::host::SharedClock;
 
 const DAY: i64 = 86_400_000;
 
@@ -21,7 +20,7 @@ const DAY: i64 = 86_400_000;
 /// service counts where all its nodes see it, and in money.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    clock: SharedClock,
+    clock: Arc<dyn Clock>,
     workspaces: Arc<Mutex<HashMap<String, Spent>>>,
 }
 
@@ -37,7 +36,7 @@ impl Spent {
 }
 
 impl Budget {
-    pub(super) fn new(clock: SharedClock) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, workspaces: Arc::default() }
     }
 

@@ -2,13 +2,13 @@
 
 #![allow(dead_code, reason = "each service's tests use a part of it")]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use counterfoil::{FixedClock, Timestamp};
 use counterfoil_sqlx::SqliteStore;
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
-use systems::host::{Ground, Service, SharedClock};
+use systems::host::{Ground, Service, serve};
 use tokio::net::TcpListener;
 
 /// 2026-01-01T00:00:00Z in Unix milliseconds.
@@ -52,12 +52,11 @@ impl<S: Service> Rig<S> {
         let clock = FixedClock::new(at(0));
         let keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
         let options = options.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let ground = Ground { store, keyring, clock: SharedClock::new(clock.clone()), options };
+        let ground = Ground { store, keyring, clock: Arc::new(clock.clone()), options };
         let service = S::build(ground).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = service.router().unwrap().into_make_service_with_connect_info::<std::net::SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        tokio::spawn(serve(service.router().unwrap(), listener, std::future::pending()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         Self { service, url, clock, client }
     }
