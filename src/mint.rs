@@ -171,6 +171,7 @@ pub(crate) fn draw(
     let sealing = Sealing::begin(&read, draft.id, draft.owner, keyring, || drawn.bytes())?;
     Ok((token, sealing))
 }
+
 /// Nothing was minted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -43,6 +43,7 @@ use crate::{digest::ImportedDigests, time::Timestamp};
 pub struct Token {
     text: Zeroizing<String>,
     public_len: usize,
+    /// The end that the text itself names.
     pub(crate) end: Option<Timestamp>,
 }
 
