@@ -158,8 +158,7 @@ mod tests {
         let by_flag = "acme_111111111111 of the option --api-key";
         let by_variable = "acme_222222222222 of the environment variable ACME_TOKEN";
         let by_file = "acme_333333333333 of /config/acme/config.json";
-        let none =
-            "no token: --api-key and ACME_TOKEN are not given, and /config/acme/config.json does not exist";
+        let none = "no token: --api-key and ACME_TOKEN are not given, and /config/acme/config.json does not exist";
         let bad_flag = "the token from the option --api-key cannot be used: this is empty";
         let bad_variable =
             "the token from the environment variable ACME_TOKEN cannot be used: this is 5 characters short";
