@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     annotation::Annotations,
-    expiry::{InvalidLifetime, Lifetime},
+    expiry::{Expiry, InvalidLifetime, Lifetime},
     record::{Record, Status},
     scope::Scopes,
     subject::By,
@@ -49,7 +49,7 @@ impl Change {
     /// # Errors
     ///
     /// [`ChangeRefused`] for any change but another revocation once the token is revoked, for scopes that would be
-    /// wider, and for an end that has come already.
+    /// wider, and for an end that has come already or that is later than the one in the token's text.
     pub fn apply(&self, record: &Record, by: &By, now: Timestamp) -> Result<Option<Changed>, ChangeRefused> {
         if record.revoked.is_some() {
             return if *self == Self::Revoke { Ok(None) } else { Err(ChangeRefused::Revoked) };
@@ -63,6 +63,9 @@ impl Change {
                 next.expiry = lifetime.starting(now)?;
                 if next.expiry == record.expiry {
                     return Ok(None);
+                }
+                if let Some(text_end) = record.text_end.filter(|end| next.expiry.at().is_none_or(|at| at > *end)) {
+                    return Err(ChangeRefused::PastTextEnd { found: next.expiry, text_end });
                 }
             }
             Self::NarrowScopes(scopes) if !record.scopes.cover(scopes) => return Err(ChangeRefused::Wider),
@@ -100,4 +103,12 @@ pub enum ChangeRefused {
     /// The new end has come already, or cannot be stored.
     #[error(transparent)]
     Lifetime(#[from] InvalidLifetime),
+    /// The new end is later than the one that stands in the token's own text, which cannot be changed.
+    #[error("new end is {found}, expected at most {text_end}, which the token's own text names")]
+    PastTextEnd {
+        /// The new end.
+        found: Expiry,
+        /// The end in the text.
+        text_end: Timestamp,
+    },
 }

@@ -40,13 +40,14 @@
 //! ```text
 //!                      your service                           your database
 //!                           |                                       |
-//!  7  plumbing   registry: parse, find, check, verify; mint, insert; change; no decision is made here
-//!  6             maintain   memory
-//!  5             change     event    policy   rotate   uses
-//!  4  decisions  import     mint     possession   store   verify
-//!  3             caller     check    circumstances   grant   seal
-//!  2             record
-//!  1  words      annotation denial   expiry   idempotency   restriction   server_key   subject   token
+//!  8  plumbing   registry: parse, find, check, verify; mint, insert; change; no decision is made here
+//!  7             maintain   memory
+//!  6             change     event    policy   rotate   uses
+//!  5  decisions  import     mint     possession   store   verify
+//!  4             caller     check    circumstances   grant   seal
+//!  3             record
+//!  2             token
+//!  1  words      annotation denial   expiry   idempotency   restriction   server_key   subject
 //!                backoff    tally
 //!  0             alphabet   digest   entropy   scope   text   time   timer
 //! ```
@@ -131,6 +132,8 @@
 //! |---|---|
 //! | `counterfoil-sqlx` | below a registry: a store in SQLite |
 //! | `counterfoil-tower`, `counterfoil-axum` | before one: the door of a web service, what handlers ask for, and the management of tokens by those who are signed in |
+//! | `counterfoil-jwt` | in one: a family of tokens that others verify without it |
+//! | `counterfoil-client` | at the other end of the wire: what a user's command-line program does with its token |
 //! | `counterfoil-testkit` | beside it, in tests: the checks of a store's contract, and real proofs for handlers |
 //!
 //! None of them can make a [`Verified`](crate::Verified) but by asking a registry, or the functions that it asks.

@@ -168,6 +168,7 @@ impl Import {
             annotations: self.annotations,
             scopes: self.scopes,
             restrictions: self.restrictions,
+            text_end: None,
             unread: None,
         })
     }

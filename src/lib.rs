@@ -35,37 +35,39 @@ pub mod restriction;
 mod server_key;
 pub mod subject;
 mod tally;
-pub mod token;
 
 // 2
+pub mod token;
+
+// 3
 pub mod record;
 
-// 3: what is asked for and by whom, the secret work, and its reverse
+// 4: what is asked for and by whom, the secret work, and its reverse
 pub mod caller;
 pub mod check;
 pub mod circumstances;
 pub mod grant;
 mod seal;
 
-// 4: decisions, and the contract of a store
+// 5: decisions, and the contract of a store
 pub mod import;
 pub mod mint;
 pub mod possession;
 pub mod store;
 pub mod verify;
 
-// 5
+// 6
 pub mod change;
 pub mod event;
 pub mod policy;
 pub mod rotate;
 mod uses;
 
-// 6
+// 7
 pub mod maintain;
 pub mod memory;
 
-// 7: plumbing
+// 8: plumbing
 pub mod registry;
 
 // Beside the layers: pages for people, without code

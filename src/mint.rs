@@ -10,7 +10,6 @@ use crate::{
     grant::Grant,
     record::{Record, Revision, Slot, Slots},
     seal::Sealing,
-    subject::Owner,
     time::Timestamp,
     token::{
         Draft, Environment, Family, InvalidDraft, Malformed, Needs, ParseError, Presented, Selector, Token,
@@ -51,18 +50,21 @@ impl Grant {
         entropy: &dyn Entropy,
     ) -> Result<Minting, MintError> {
         let expiry = self.lifetime.starting(now)?;
-        let mut drawn = Drawn::new(entropy, 10 + expected_bytes(family))?;
+        let mut drawn = Drawn::new(entropy, 10 + family.needs().expected_bytes())?;
         let id = TokenId::new(now, drawn.bytes()?);
-        let terms = Terms {
+        let draft = Draft {
             id,
+            selector: "",
+            secret: "",
             owner: &self.owner,
             environment: self.environment.as_ref().map(Environment::as_str),
             routing: self.routing.as_deref(),
-            now,
-            expiry,
-            audience: self.restrictions.audience().map(|audience| audience.as_str()),
+            created_at: now,
+            expires_at: expiry.at(),
+            scopes: &self.scopes,
+            restrictions: &self.restrictions,
         };
-        let (token, sealing) = terms.draw(family, keyring, &mut drawn)?;
+        let (token, sealing) = draw(draft, family, keyring, &mut drawn)?;
         Ok(Minting { halves: Halves { token, id, grant: self, now, expiry }, sealing })
     }
 }
@@ -109,6 +111,7 @@ impl Halves {
             blocked: None,
             slots: Slots::only(slot),
             public: token.public().into(),
+            text_end: token.end,
             environment: grant.environment,
             routing: grant.routing.map(Into::into),
             annotations: grant.annotations,
@@ -120,81 +123,53 @@ impl Halves {
     }
 }
 
-/// What a token's text may be written from and its digest is bound to.
-pub(crate) struct Terms<'a> {
-    pub(crate) id: TokenId,
-    pub(crate) owner: &'a Owner,
-    pub(crate) environment: Option<&'a str>,
-    pub(crate) routing: Option<&'a str>,
-    pub(crate) now: Timestamp,
-    pub(crate) expiry: Expiry,
-    pub(crate) audience: Option<&'a str>,
-}
-
-impl Terms<'_> {
-    /// Draws a secret and writes the token, then reads it back: a token that cannot be read is never handed out.
-    pub(crate) fn draw(
-        &self,
-        family: &dyn Family,
-        keyring: &Keyring,
-        drawn: &mut Drawn<'_>,
-    ) -> Result<(Token, Sealing), MintError> {
-        let needs = family.needs();
-        let (secret_alphabet, secret_width) = needs.secret;
-        let selector_width = needs.selector.map_or(0, |(_, width)| width);
-        if secret_alphabet.bits(secret_width) < TokenFormat::MIN_SECRET_BITS
-            || secret_width > TokenFormat::MAX_LEN
-            || selector_width > Selector::MAX_LEN
-        {
-            return Err(MintError::Needs(needs));
-        }
-        let mut random = Zeroizing::new(Vec::with_capacity(selector_width + secret_width));
-        random.resize(selector_width + secret_width, 0); // `vec!` asks for zeroed memory, which takes longer
-        let (of_selector, of_secret) = random.split_at_mut(selector_width);
-        if let Some((alphabet, _)) = needs.selector {
-            alphabet.draw(|| drawn.byte(), of_selector)?;
-        }
-        secret_alphabet.draw(|| drawn.byte(), of_secret)?;
-        // INVARIANT: every character of an alphabet is ASCII.
-        let (selector, secret) = std::str::from_utf8(&random).unwrap_or_default().split_at(selector_width);
-        let draft = Draft {
-            environment: self.environment,
-            routing: self.routing,
-            expires_at: self.expiry.at(),
-            audience: self.audience,
-            ..Draft::new(self.id, self.now, selector, secret)
-        };
-        if self
-            .routing
-            .is_some_and(|routing| routing.len() > 64 || !routing.bytes().all(|byte| byte.is_ascii_graphic()))
-        {
-            return Err(InvalidDraft::Routing { expected: "at most 64 printable ascii characters".into() }.into());
-        }
-        let mut text = family.write(&draft)?;
-        if let Some(alphabet) = needs.keyed_check {
-            let tag = keyring.minting().sub.tag(text.as_str());
-            text.push_check(alphabet, tag);
-        }
-        let token = text.finish();
-        if !token.expose().bytes().fold(true, |all, byte| all & byte.is_ascii_graphic()) {
-            return Err(MintError::Unreadable(Malformed::Character.into()));
-        }
-        let read: Presented<'_> = family.parse(token.expose()).map_err(MintError::Unreadable)?;
-        let is_drawn = read.printed.is_some_and(|printed| printed.as_bytes() == selector.as_bytes());
-        let is_as_drawn = is_drawn || needs.selector.is_none();
-        if !is_as_drawn || read.environment() != self.environment || read.routing() != self.routing {
-            return Err(MintError::Unreadable(Malformed::Shape.into()));
-        }
-        let sealing = Sealing::begin(&read, self.id, self.owner, keyring, || drawn.bytes())?;
-        Ok((token, sealing))
-    }
-}
-
-/// How many random bytes a token of `family` takes, with some to spare for those that are thrown away.
-pub(crate) fn expected_bytes(family: &dyn Family) -> usize {
+/// Draws a secret and writes the token from it and the rest of `draft`, then reads it back: a token that cannot be read is
+/// never handed out.
+pub(crate) fn draw(
+    draft: Draft<'_>,
+    family: &dyn Family,
+    keyring: &Keyring,
+    drawn: &mut Drawn<'_>,
+) -> Result<(Token, Sealing), MintError> {
     let needs = family.needs();
-    let characters = needs.secret.1 + needs.selector.map_or(0, |(_, width)| width);
-    characters + characters / 16 + 4
+    let (secret_alphabet, secret_width) = needs.secret;
+    let selector_width = needs.selector.map_or(0, |(_, width)| width);
+    if secret_alphabet.bits(secret_width) < TokenFormat::MIN_SECRET_BITS
+        || secret_width > TokenFormat::MAX_LEN
+        || selector_width > Selector::MAX_LEN
+    {
+        return Err(MintError::Needs(needs));
+    }
+    let mut random = Zeroizing::new(Vec::with_capacity(selector_width + secret_width));
+    random.resize(selector_width + secret_width, 0); // `vec!` asks for zeroed memory, which takes longer
+    let (of_selector, of_secret) = random.split_at_mut(selector_width);
+    if let Some((alphabet, _)) = needs.selector {
+        alphabet.draw(|| drawn.byte(), of_selector)?;
+    }
+    secret_alphabet.draw(|| drawn.byte(), of_secret)?;
+    // INVARIANT: every character of an alphabet is ASCII.
+    let (selector, secret) = std::str::from_utf8(&random).unwrap_or_default().split_at(selector_width);
+    let draft = Draft { selector, secret, ..draft };
+    if draft.routing.is_some_and(|text| text.len() > 64 || !text.bytes().all(|byte| byte.is_ascii_graphic())) {
+        return Err(InvalidDraft::Routing { expected: "at most 64 printable ascii characters".into() }.into());
+    }
+    let mut text = family.write(&draft)?;
+    if let Some(alphabet) = needs.keyed_check {
+        let tag = keyring.minting().sub.tag(text.as_str());
+        text.push_check(alphabet, tag);
+    }
+    let token = text.finish();
+    if !token.expose().bytes().fold(true, |all, byte| all & byte.is_ascii_graphic()) {
+        return Err(MintError::Unreadable(Malformed::Character.into()));
+    }
+    let read: Presented<'_> = family.parse(token.expose()).map_err(MintError::Unreadable)?;
+    let is_drawn = read.printed.is_some_and(|printed| printed.as_bytes() == selector.as_bytes());
+    let is_as_drawn = is_drawn || needs.selector.is_none();
+    if !is_as_drawn || read.environment() != draft.environment || read.routing() != draft.routing {
+        return Err(MintError::Unreadable(Malformed::Shape.into()));
+    }
+    let sealing = Sealing::begin(&read, draft.id, draft.owner, keyring, || drawn.bytes())?;
+    Ok((token, sealing))
 }
 
 /// Nothing was minted.

@@ -62,6 +62,7 @@ pub struct Record {
     pub(crate) blocked: Option<Box<Mark>>,
     pub(crate) slots: Slots,
     pub(crate) public: Arc<str>,
+    pub(crate) text_end: Option<Timestamp>,
     pub(crate) environment: Option<Environment>,
     pub(crate) routing: Option<Arc<str>>,
     pub(crate) annotations: Annotations,

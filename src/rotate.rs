@@ -7,12 +7,12 @@ use crate::{
     digest::Keyring,
     entropy::{Drawn, Entropy, SystemEntropy},
     idempotency::NamedRequest,
-    mint::{MintError, Minted, Terms, expected_bytes},
+    mint::{MintError, Minted, draw},
     record::{Record, Retiring, Slot, Slots, Status},
     seal::Sealing,
     subject::By,
     time::{InvalidTimestamp, Timestamp},
-    token::{Environment, Family, Token},
+    token::{Draft, Environment, Family, Token},
 };
 
 /// How a token is rotated.
@@ -104,22 +104,26 @@ pub(crate) fn begin(
         let until = now.checked_add(rotation.overlap)?;
         Some(record.expiry.at().map_or(until, |end| until.min(end)))
     };
-    let terms = Terms {
+    let draft = Draft {
         id: record.id,
+        selector: "",
+        secret: "",
         owner: &record.owner,
         environment: record.environment.as_ref().map(Environment::as_str),
         routing: record.routing.as_deref(),
-        now,
-        expiry: record.expiry,
-        audience: record.restrictions.audience().map(|audience| audience.as_str()),
+        created_at: now,
+        expires_at: record.expiry.at(),
+        scopes: &record.scopes,
+        restrictions: &record.restrictions,
     };
-    let mut drawn = Drawn::new(entropy, expected_bytes(family)).map_err(MintError::from)?;
-    let (token, sealing) = terms.draw(family, keyring, &mut drawn)?;
+    let mut drawn = Drawn::new(entropy, family.needs().expected_bytes()).map_err(MintError::from)?;
+    let (token, sealing) = draw(draft, family, keyring, &mut drawn)?;
     let mut next = record.clone();
     next.revision = record.revision.next_version();
     next.rotated_at = Some(now);
     next.rotation_request = request.cloned().map(Box::new);
     next.public = token.public().into();
+    next.text_end = token.end;
     Ok(Rotating { turned: Turned { token, record: next, retiring_until }, sealing })
 }
 

@@ -22,7 +22,7 @@ pub use id::{InvalidTokenId, TokenId};
 pub use parse::{Malformed, ParseError};
 pub use selector::{InvalidSelector, Selector};
 
-use crate::digest::ImportedDigests;
+use crate::{digest::ImportedDigests, time::Timestamp};
 
 /// A token as it was minted: the only time its text can be seen.
 ///
@@ -43,6 +43,8 @@ use crate::digest::ImportedDigests;
 pub struct Token {
     text: Zeroizing<String>,
     public_len: usize,
+    /// The end that the text itself names.
+    pub(crate) end: Option<Timestamp>,
 }
 
 impl Token {

@@ -130,6 +130,20 @@ async fn a_filter_ends_what_it_matches() {
     }
 }
 
+#[tokio::test]
+async fn the_event_of_one_revocation_names_the_owner() {
+    for rig in rigs().await {
+        let id = rig.registry.issue(grant()).await.unwrap().record.id();
+        rig.events.take();
+        rig.registry.revoke(id, admin()).await.unwrap();
+        let events = rig.events.take_whole();
+        let told: Vec<_> = events.iter().map(|event| (event.kind.as_str(), event.token, event.owner.clone())).collect();
+        assert_eq!(told, [("revoked", Some(id), Some(grant().owner))], "{}", rig.kind);
+        rig.registry.revoke(id, admin()).await.unwrap();
+        assert_eq!(rig.events.take_whole(), [], "nothing has changed");
+    }
+}
+
 /// What happens to a token before its text is presented.
 #[derive(Debug, Clone, Copy)]
 enum Fate {

@@ -73,6 +73,7 @@
 //! |---|---|---|
 //! | `v` | number, `1` | damaged |
 //! | `public` | text: the part of the token that may be shown; to 1024 bytes of printable ASCII | damaged |
+//! | `text_end` | number, a time: the end that the current token's own text names, as a JWT does; no later one is set | the text names none |
 //! | `environment` | text | none |
 //! | `routing` | text | none |
 //! | `created_by` | text to 255 bytes | unknown |

@@ -137,6 +137,15 @@
 //!
 //! # Texts of another kind
 //!
-//! A [`Family`](crate::Family) of your own reads and writes any text: a JWT, or what another product minted. It is given
+//! A [`Family`](crate::Family) of your own reads and writes any text: what another product minted, say. It is given
 //! a secret of at least 128 bits to write, and every token is read back before it is handed out. If such tokens
 //! are to be [imported](super::migration), it also says with which digests, and completes a public part.
+//!
+//! | | [`TokenFormat`](crate::TokenFormat) | `JwtFormat` of the crate `counterfoil-jwt` |
+//! |---|---|---|
+//! | verified by | the registry | the registry, and by whoever has the published keys |
+//! | after a revocation | refused at once | refused at once by the registry, good elsewhere until its `exp` |
+//! | a later end | can be set | not past the one in the text |
+//! | length | some 60 bytes | 400 to 4096 bytes |
+//! | the text shows | nothing | owner, scopes, restrictions and end |
+//! | a made-up one costs | a CRC | a check of a signature |

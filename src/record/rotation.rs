@@ -1,4 +1,4 @@
-//! When a record was rotated, and by which request.
+//! What a rotation leaves behind: when it was, by which request, and the end that its text names.
 
 use serde_json::{Map, Value, json};
 
@@ -10,6 +10,12 @@ use crate::{
 };
 
 impl Record {
+    /// The end that the current token's own text names, if its family [writes one](crate::token::TokenText::states_end),
+    /// as a JWT does. [`expiry`](Self::expiry) decides here, and is never later.
+    pub fn text_end(&self) -> Option<Timestamp> {
+        self.text_end
+    }
+
     /// The key of the request that rotated it last, if that request had one: kept until the next rotation.
     pub fn rotation_key(&self) -> Option<&IdempotencyKey> {
         self.rotation_request.as_ref().map(|request| &request.key)

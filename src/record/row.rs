@@ -157,6 +157,7 @@ impl Record {
                 spent: row.spent.as_ref().map(|spent| slot(spent, "spent").map(Box::new)).transpose()?,
             },
             public: "".into(),
+            text_end: None,
             environment: None,
             routing: None,
             annotations: Annotations::default(),
@@ -173,6 +174,7 @@ impl Record {
         let Unread { mut body, mut restrictions } = self.unread.as_deref().cloned().unwrap_or_default();
         body.insert("v".into(), BODY_VERSION.into());
         body.insert("public".into(), (&*self.public).into());
+        put(&mut body, "text_end", self.text_end.map(|end| end.unix_millis().into()));
         put(&mut body, "environment", self.environment.as_ref().map(|environment| environment.as_str().into()));
         put(&mut body, "routing", self.routing.as_deref().map(Value::from));
         put(&mut body, "created_by", self.created_by.as_ref().map(|actor| actor.as_str().into()));
@@ -199,6 +201,7 @@ impl Record {
             return None;
         }
         self.public = segment_of(&body.remove("public")?)?.into();
+        self.text_end = read(&mut body, "text_end", |end| Timestamp::from_unix_millis(end.as_i64()?).ok())?;
         self.environment = read(&mut body, "environment", |value| Environment::new(text_of(value)?).ok())?;
         self.routing = read(&mut body, "routing", |value| Some(segment_of(value)?.into()))?;
         self.created_by = read(&mut body, "created_by", |value| text_of(value)?.parse().ok())?;

@@ -89,7 +89,8 @@ impl Registry {
     }
 
     /// Gives the token a new end, counted from now and held against the [`IssuePolicy`](crate::IssuePolicy) as for a new
-    /// token. An expired token comes back to life, if the owner's limit allows.
+    /// token. An expired token comes back to life, if the owner's limit allows. Past the end that its own
+    /// [text names](Record::text_end), as a JWT's does, it is given none.
     pub async fn set_expiry(
         &self,
         target: impl Into<Target>,
@@ -131,7 +132,7 @@ impl Registry {
 
     /// Ends the token for good, from the next verification on. Revoking it again changes nothing.
     ///
-    /// Without a version in the target the record is not read, so that a corrupt one can be revoked too.
+    /// Without a version in the target the record is not read before, so that a corrupt one can be revoked too.
     pub async fn revoke(&self, target: impl Into<Target>, by: impl Into<By>) -> Result<(), ChangeError> {
         let (target, by) = (target.into(), by.into());
         if target.version.is_some() {

@@ -43,8 +43,8 @@ impl Registry {
     /// # }).unwrap();
     /// ```
     ///
-    /// Records are not read, so that corrupt ones are revoked too. The sink is told of each token; the event names the
-    /// owner where the target does.
+    /// Corrupt records are revoked too. The sink is told of each token; the event names the owner where the target does,
+    /// and of one token its record's, if that can be read afterwards.
     ///
     /// # Errors
     ///
@@ -57,12 +57,23 @@ impl Registry {
         let (target, by) = (target.into(), by.into());
         let now = self.0.clock.now()?;
         let revocation = self.0.store.revoke(&target, &by.clone().mark(now), now).await?;
-        let owner = owner_of(&target);
-        for id in &revocation.revoked {
-            let event = Event::new(now, EventKind::Revoked).token(*id).by(&by);
-            self.emit(&Event { owner: owner.cloned(), ..event });
+        if self.0.sink.is_some() && !revocation.revoked.is_empty() {
+            let owner = self.owner_of(&target).await;
+            for id in &revocation.revoked {
+                let event = Event::new(now, EventKind::Revoked).token(*id).by(&by);
+                self.emit(&Event { owner: owner.clone(), ..event });
+            }
         }
         Ok(revocation)
+    }
+
+    /// Whose tokens are the target, if it is one owner's. A failure is not told: what was asked for is done.
+    async fn owner_of(&self, target: &RevokeTarget) -> Option<Owner> {
+        match target {
+            RevokeTarget::Token(id) => Some(self.0.store.get(*id).await.ok()??.record.owner().clone()),
+            RevokeTarget::Owner(owner) => Some(owner.clone()),
+            RevokeTarget::Matching(filter) => filter.owner.clone(),
+        }
     }
 
     /// Ends the token whose text is presented: for a bearer that is done with it, and for whoever has found it.
@@ -132,14 +143,6 @@ impl Registry {
 /// The reason on the mark of a token whose spent secret was presented.
 fn for_reuse() -> Result<By, InvalidText> {
     Ok(By::unknown().because("a secret that was rotated away was presented".try_into()?))
-}
-
-fn owner_of(target: &RevokeTarget) -> Option<&Owner> {
-    match target {
-        RevokeTarget::Token(_) => None,
-        RevokeTarget::Owner(owner) => Some(owner),
-        RevokeTarget::Matching(filter) => filter.owner.as_ref(),
-    }
 }
 
 /// A token was not ended by its bearer.

@@ -5,7 +5,9 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::{Token, TokenId};
-use crate::{alphabet::Alphabet, text::InvalidText, time::Timestamp};
+use crate::{
+    alphabet::Alphabet, restriction::Restrictions, scope::Scopes, subject::Owner, text::InvalidText, time::Timestamp,
+};
 
 /// All that a [`Family`](super::Family) may write into a token.
 #[derive(Clone, Copy)]
@@ -17,23 +19,20 @@ pub struct Draft<'a> {
     pub selector: &'a str,
     /// The secret, of the length that the family asked for.
     pub secret: &'a str,
+    /// On whose behalf the token acts.
+    pub owner: &'a Owner,
     /// The environment, one of the family's if it has any.
     pub environment: Option<&'a str>,
     /// The routing segment.
     pub routing: Option<&'a str>,
-    /// When the token was made.
+    /// When this text is written: at a rotation later than the record was made.
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
-    /// For whom it is meant.
-    pub audience: Option<&'a str>,
-}
-
-impl<'a> Draft<'a> {
-    pub(crate) fn new(id: TokenId, created_at: Timestamp, selector: &'a str, secret: &'a str) -> Self {
-        let (environment, routing, expires_at, audience) = (None, None, None, None);
-        Self { id, selector, secret, environment, routing, created_at, expires_at, audience }
-    }
+    /// What the bearer may do.
+    pub scopes: &'a Scopes,
+    /// Where the token may be used, and for whom it is meant.
+    pub restrictions: &'a Restrictions,
 }
 
 impl fmt::Debug for Draft<'_> {
@@ -60,6 +59,16 @@ pub enum InvalidDraft {
         /// What the family has.
         expected: String,
     },
+    /// More text than the family's tokens have room for.
+    #[error(
+        "token would be {found} bytes long, expected at most {limit}: fewer or shorter scopes and restrictions fit"
+    )]
+    TooLong {
+        /// The length in bytes.
+        found: usize,
+        /// The greatest length in bytes.
+        limit: usize,
+    },
     /// A text that no token can hold.
     #[error(transparent)]
     Text(#[from] InvalidText),
@@ -72,12 +81,13 @@ pub enum InvalidDraft {
 pub struct TokenText {
     text: Zeroizing<String>,
     public_len: usize,
+    end: Option<Timestamp>,
 }
 
 impl TokenText {
     /// An empty text with room for `capacity` bytes: text that outgrows it leaves an unwiped copy behind.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { text: Zeroizing::new(String::with_capacity(capacity)), public_len: 0 }
+        Self { text: Zeroizing::new(String::with_capacity(capacity)), public_len: 0, end: None }
     }
 
     /// Appends `text`.
@@ -90,6 +100,12 @@ impl TokenText {
         self.public_len = self.text.len();
     }
 
+    /// States that the text itself names `end`, for whoever reads it without asking: the record is then
+    /// [given no later one](crate::Record::text_end).
+    pub fn states_end(&mut self, end: Timestamp) {
+        self.end = Some(end);
+    }
+
     /// What is written so far.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -100,7 +116,7 @@ impl TokenText {
     }
 
     pub(crate) fn finish(self) -> Token {
-        Token { text: self.text, public_len: self.public_len }
+        Token { text: self.text, public_len: self.public_len, end: self.end }
     }
 }
 

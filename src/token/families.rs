@@ -8,7 +8,7 @@ use crate::alphabet::Alphabet;
 /// A family of tokens: reads their texts and writes them.
 ///
 /// [`TokenFormat`](super::TokenFormat) is the family of this crate; others can be written, such as one whose text is a
-/// JWT. A family knows no keys and no records.
+/// JWT. A family knows no records, and none of the keyring's keys.
 ///
 /// ```
 /// use counterfoil::token::{Draft, Family, Head, InvalidDraft, Malformed, Needs, ParseError, Presented, Selector, TokenText};
@@ -113,6 +113,14 @@ pub struct Needs {
     /// The alphabet of a keyed checksum to be appended to what is written, if there is to be one: 6 base62 or 8 hex
     /// characters, for which the text needs room.
     pub keyed_check: Option<Alphabet>,
+}
+
+impl Needs {
+    /// How many random bytes this takes, with some to spare for those that are thrown away.
+    pub(crate) fn expected_bytes(self) -> usize {
+        let characters = self.secret.1 + self.selector.map_or(0, |(_, width)| width);
+        characters + characters / 16 + 4
+    }
 }
 
 /// The families that a registry accepts, one of which it mints with.

@@ -20,7 +20,7 @@ mod settings;
 mod view;
 mod wish;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::http::{HeaderName, StatusCode};
 use counterfoil::{Registry, record::Statuses, store::IdempotencyStore};
@@ -174,6 +174,13 @@ impl Management {
     /// Demands `restrictions` of a request to create, be they empty.
     pub fn restrictions_required(mut self) -> Self {
         self.settings.demands.restrictions = true;
+        self
+    }
+
+    /// Lets a rotation keep the old secret good for so long at most, in whole seconds: with zero it ends at once, always.
+    /// Without this, a request may ask for any overlap.
+    pub fn longest_overlap(mut self, longest: Duration) -> Self {
+        self.settings.demands.longest_overlap = longest.as_secs().try_into().unwrap_or(u32::MAX);
         self
     }
 

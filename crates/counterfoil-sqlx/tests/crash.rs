@@ -37,6 +37,9 @@ fn rounds() -> usize {
 
 #[test]
 fn what_was_acknowledged_outlives_a_kill() {
+    if let Some(file) = env::var_os(FILE) {
+        return work_until_killed(file.into());
+    }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tokens.db");
     let runtime = Runtime::new().unwrap();
@@ -93,11 +96,8 @@ fn a_kill_during_the_first_opening_leaves_a_file_that_opens() {
     }
 }
 
-/// The process that is killed.
-#[test]
-#[ignore = "is started by the other tests, as a process of its own"]
-fn child() {
-    let Some(path) = env::var_os(FILE).map(PathBuf::from) else { return };
+/// What the process that is killed does: the first test, once it is told a file.
+fn work_until_killed(path: PathBuf) {
     let manner = if env::var_os(HASTY).is_some() { Manner::Hasty } else { Manner::Honest };
     // A line of its own, behind what the test's harness has begun to write.
     tell("\nopening");
@@ -189,7 +189,10 @@ struct Running {
 impl Running {
     fn start(path: &Path, manner: Manner) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["child", "--exact", "--ignored", "--nocapture"]).env(FILE, path).stdout(Stdio::piped());
+        command
+            .args(["what_was_acknowledged_outlives_a_kill", "--exact", "--nocapture"])
+            .env(FILE, path)
+            .stdout(Stdio::piped());
         if manner == Manner::Hasty {
             command.env(HASTY, "1");
         }

@@ -33,6 +33,9 @@ pub struct Answer {
     pub code: Cow<'static, str>,
     /// What people are told.
     pub text: Cow<'static, str>,
+    /// Why the token is not good, where its bearer has proven the secret: the reasons that strangers are not told apart,
+    /// `Unknown` and `WrongSecret`, never stand here.
+    pub denial: Option<Denial>,
     /// The scope that is missing.
     pub scope: Option<Scope>,
     /// Where people can read on, if the policy says so.
@@ -135,7 +138,7 @@ const UNAVAILABLE_FOR: Duration = Duration::from_secs(1);
 
 impl Answer {
     fn new(kind: Kind, code: Cow<'static, str>, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, code, text: text.into(), scope: None, link: None, retry_after: None }
+        Self { kind, code, text: text.into(), denial: None, scope: None, link: None, retry_after: None }
     }
 
     /// To a request without a credential.
@@ -157,7 +160,11 @@ impl Answer {
     pub fn to_error(error: &VerifyError, codes: &Codes) -> Self {
         match error {
             VerifyError::Malformed(_) => Self::invalid(codes),
-            VerifyError::Denied(denial) => Self::new(Kind::Invalid, codes.invalid.clone(), text_of(*denial)),
+            VerifyError::Denied(Denial::Unknown | Denial::WrongSecret) => Self::invalid(codes),
+            VerifyError::Denied(denial) => {
+                let answer = Self::new(Kind::Invalid, codes.invalid.clone(), text_of(*denial));
+                Self { denial: Some(*denial), ..answer }
+            }
             VerifyError::Policy(Objection::Refused(refusal)) => Self::refused(refusal),
             VerifyError::Policy(Objection::Later { refusal, retry_after }) => {
                 Self { kind: Kind::Later, retry_after: Some(*retry_after), ..Self::refused(refusal) }

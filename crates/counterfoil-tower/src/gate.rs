@@ -1,6 +1,6 @@
 //! From a request's head to the proof, or to the answer: the layer's work without a layer.
 
-use counterfoil::{Caller, Registry, Scope, Verified, registry::VerifyError};
+use counterfoil::{Caller, Registry, Scope, Verified, caller::RequestId, registry::VerifyError};
 use http::{
     HeaderName, HeaderValue, Response,
     header::{VARY, WWW_AUTHENTICATE},
@@ -60,6 +60,7 @@ pub struct Gate {
     strips: bool,
     required: Vec<Scope>,
     client: ClientAddress,
+    request_id: Option<HeaderName>,
     second: Option<SharedSecond>,
     limiter: Option<SharedLimiter>,
     codes: Codes,
@@ -79,6 +80,7 @@ impl Gate {
             strips: false,
             required: Vec::new(),
             client: ClientAddress::unknown(),
+            request_id: None,
             second: None,
             limiter: None,
             codes: Codes::default(),
@@ -108,6 +110,12 @@ impl Gate {
     /// Takes the client's address from this source.
     pub fn client_address(self, client: ClientAddress) -> Self {
         Self { client, ..self }
+    }
+
+    /// Tells the registry's events what the host calls the request: what this header says, which something before the
+    /// door must have written, since from a client it is a claim. A value that is no [`RequestId`] is left out.
+    pub fn request_id(self, name: HeaderName) -> Self {
+        Self { request_id: Some(name), ..self }
     }
 
     /// Gives texts of no known family to another verifier. What that lets in comes without a proof: neither the door's
@@ -212,7 +220,9 @@ impl Gate {
 
     /// The proof; none if the text is the second verifier's to judge.
     async fn verified(&self, text: &str, parts: &Parts) -> Result<Option<Verified>, Answer> {
-        let caller = Caller { address: self.client.of(parts), ..Caller::unknown() };
+        let request = self.request_id.as_ref().and_then(|name| parts.headers.get(name)?.to_str().ok());
+        let request = request.and_then(|text| RequestId::new(text).ok());
+        let caller = Caller { address: self.client.of(parts), request, ..Caller::unknown() };
         match self.registry.verify_for(text, &caller).await {
             Ok(verified) => Ok(Some(verified)),
             Err(error) if self.second.is_some() && error.is_not_ours() => Ok(None),

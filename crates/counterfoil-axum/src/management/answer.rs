@@ -110,7 +110,7 @@ impl<M: Session> Asked<M> {
         let settings = &self.settings;
         let change = self.begin(request).await?;
         let wish: Rotate = change.wish_or_none(settings)?;
-        let rotation = wish.rotation(self.session.actor(), &settings.showing.names)?;
+        let rotation = wish.rotation(self.session.actor(), &settings.demands, &settings.showing.names)?;
         let request = requests::named(&change.headers, self.operation, &self.path, &change.body)?;
         let rotated = settings.rotate(change.target()?, &rotation, request.as_ref()).await?;
         let (record, token) = match &rotated {

@@ -206,10 +206,11 @@ fn responses(settings: &Settings, operation: Operation) -> Vec<(StatusCode, Resp
     );
     refuse(StatusCode::NOT_FOUND, "There is no such thing, as far as this session can see.");
     if is_change && operation != Operation::Delete {
-        refuse(
-            StatusCode::CONFLICT,
-            "The token's state does not allow this, or a request of the same name is at work.",
-        );
+        let text = match operation {
+            Operation::SetExpiry => "The token's state does not allow this, or its own text names an earlier end.",
+            _ => "The token's state does not allow this, or a request of the same name is at work.",
+        };
+        refuse(StatusCode::CONFLICT, text);
     }
     if has_body {
         refuse(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.");

@@ -66,6 +66,10 @@ impl Refusals<'_> {
             ChangeError::Lifetime(error) => self.of_field("expires_at", &error),
             ChangeError::Refused(ChangeRefused::Lifetime(error)) => self.of_field("expires_at", &error),
             ChangeError::Refused(error @ ChangeRefused::Wider) => self.of_field("scopes", &error),
+            ChangeError::Refused(error @ ChangeRefused::PastTextEnd { .. }) => {
+                let field = Some(self.names.of("expires_at").into());
+                ApiError { field, ..ApiError::conflict("token_ends_earlier", error.to_string()) }
+            }
             ChangeError::Refused(error) => ApiError::conflict("token_revoked", error.to_string()),
             ChangeError::LimitReached { .. } => self.limit(&error),
             ChangeError::Store(error) if *error.kind() == StoreErrorKind::LostRace => {
@@ -94,6 +98,7 @@ impl Refusals<'_> {
         match error {
             MintError::Lifetime(error) => self.of_field("expires_at", error),
             MintError::Draft(error @ InvalidDraft::Environment { .. }) => self.of_field("environment", error),
+            MintError::Draft(error @ InvalidDraft::TooLong { .. }) => ApiError::bad(error.to_string()),
             MintError::Draft(error @ InvalidDraft::Text(_)) => self.of_field("audience", error),
             MintError::Hash(CheckError::Overloaded) | MintError::NoEntropy(_) => ApiError::unavailable(),
             // What the host's own session or family got wrong.

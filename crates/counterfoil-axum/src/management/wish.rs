@@ -95,11 +95,19 @@ impl Members for Create {
     ];
 }
 
-/// What the host demands of a request to create.
-#[derive(Debug, Clone, Default)]
+/// What the host demands of requests to create and to rotate.
+#[derive(Debug, Clone)]
 pub(super) struct Demands {
     pub(super) kind: Option<String>,
     pub(super) restrictions: bool,
+    /// In seconds.
+    pub(super) longest_overlap: u32,
+}
+
+impl Default for Demands {
+    fn default() -> Self {
+        Self { kind: None, restrictions: false, longest_overlap: u32::MAX }
+    }
 }
 
 impl Create {
@@ -314,9 +322,19 @@ impl Members for Rotate {
 }
 
 impl Rotate {
-    pub(super) fn rotation(self, actor: Option<Actor>, names: &Names) -> Result<counterfoil::Rotation, ApiError> {
+    pub(super) fn rotation(
+        self,
+        actor: Option<Actor>,
+        demands: &Demands,
+        names: &Names,
+    ) -> Result<counterfoil::Rotation, ApiError> {
         let by = Because { by: self.by, reason: self.reason }.by(actor, names)?;
-        let overlap = Duration::from_secs(self.overlap.unwrap_or(0).into());
+        let (found, longest) = (self.overlap.unwrap_or(0), demands.longest_overlap);
+        if found > longest {
+            let wrong = format_args!("found {found} seconds, expected at most {longest}");
+            return Err(ApiError::of_field(names.of("overlap"), wrong));
+        }
+        let overlap = Duration::from_secs(found.into());
         Ok(counterfoil::Rotation::with_overlap(overlap).by(by))
     }
 }

@@ -1,9 +1,13 @@
 //! Changes of one token: request → status, version, and what became of it.
 
+use std::time::Duration;
+
+use counterfoil_axum::management::Management;
 use serde_json::{Value, json};
 
 use crate::{
     ask::{Ask, each_operation, id_of, post, put},
+    schema::Document,
     support::{DAY, Rig, START},
 };
 
@@ -89,6 +93,25 @@ async fn a_rotation_ends_the_old_secret_at_once_or_after_the_overlap() {
                 assert_eq!(rig.verdict(&reply.body["token"]).await, "ok");
             }
             rig.wait(0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_overlap_is_as_long_as_the_host_allows_and_no_longer() {
+    for (longest, allowed, refused) in [(0, 0, 1), (60, 60, 61), (60, 60, u32::MAX)] {
+        let limited = |api: Management| api.longest_overlap(Duration::from_secs(longest));
+        for rig in Rig::each_with(|builder| builder, limited).await {
+            let told = Document::of(&limited(Management::new(rig.registry.clone())));
+            assert_eq!(
+                told.json()["components"]["schemas"]["RotateToken"]["properties"]["overlap"]["maximum"],
+                longest
+            );
+            let path = format!("/tokens/{}/rotate", id_of(&rig.create().await));
+            let reply = rig.send(post(&*path, json!({ "overlap": refused }))).await;
+            assert_eq!((reply.status, &reply.body["field"]), (400, &json!("overlap")));
+            let reply = rig.send(post(&*path, json!({ "overlap": allowed }))).await;
+            assert_eq!((reply.status, &reply.body["version"]), (200, &json!(2)), "the first one has changed nothing");
         }
     }
 }

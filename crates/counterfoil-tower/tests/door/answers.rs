@@ -53,6 +53,23 @@ fn what_is_wrong_with_a_token_is_told_once_its_secret_is_proven() {
 }
 
 #[test]
+fn a_host_writes_the_reason_of_a_refusal_in_its_own_words() {
+    let registry = registry();
+    let write = |answer: &counterfoil_tower::Answer| format!("{:?}", answer.denial);
+    let gate = Gate::new(registry.clone(), Transport::bearer()).renderer(Renderer::new("text/plain", write));
+    let blocked = issue(&registry);
+    let id = runtime().block_on(registry.verify(blocked.expose())).unwrap().record().id();
+    runtime().block_on(registry.block(id, By::unknown())).unwrap();
+    let unknown = issue(&crate::support::registry());
+    let cases = [(blocked.expose(), "Some(Blocked)"), (unknown.expose(), "None"), ("acme_short", "None")];
+    for (token, expected) in cases {
+        for reply in ask(&gate, &bearer(token)) {
+            assert_eq!((reply.status, reply.body.as_str()), (401, expected), "{token}");
+        }
+    }
+}
+
+#[test]
 fn a_problem_says_what_a_client_can_act_on() {
     let registry = registry();
     let token = issue(&registry);

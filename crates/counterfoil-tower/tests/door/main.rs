@@ -6,5 +6,6 @@ mod answers;
 mod headers;
 mod metadata;
 mod nested;
+mod request_id;
 mod second;
 mod support;

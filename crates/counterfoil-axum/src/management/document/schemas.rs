@@ -48,7 +48,7 @@ pub(in crate::management) fn all(settings: &Settings) -> Vec<(String, RefOr<Sche
         ("SetTokenExpiry", renamed(closed(one_end(object_of::<SetExpiry>())), names)),
         ("NarrowTokenScopes", renamed(closed(object_of::<NarrowScopes>()), names)),
         ("TokenChange", renamed(closed(object_of::<Because>()), names)),
-        ("RotateToken", renamed(closed(object_of::<Rotate>()), names)),
+        ("RotateToken", renamed(closed(rotate(settings)), names)),
         ("TokenScope", any_scope().build()),
         ("GrantableScope", grantable_scope(settings.registry.issue_policy())),
         ("ApiError", error(settings)),
@@ -170,6 +170,14 @@ fn put(object: &mut Object, name: &str, schema: impl Into<RefOr<Schema>>) {
 
 fn constant(text: &str) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some([text])).build()
+}
+
+fn rotate(settings: &Settings) -> Object {
+    let mut rotate = object_of::<Rotate>();
+    if let Some(RefOr::T(Schema::Object(overlap))) = rotate.properties.get_mut("overlap") {
+        overlap.maximum = Some(settings.demands.longest_overlap.into());
+    }
+    rotate
 }
 
 fn texts() -> ArrayBuilder {

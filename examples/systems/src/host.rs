@@ -1,0 +1,166 @@
+//! What the services share: the command line, what they stand on, and the way they listen.
+
+#![allow(clippy::print_stdout, reason = "programs with a command line")]
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use axum::Router;
+use counterfoil::{Clock, Families, Keyring, Registry, SystemClock, registry::RegistryBuilder};
+use counterfoil_sqlx::SqliteStore;
+use lexopt::ValueExt as _;
+use tokio::net::TcpListener;
+
+/// Whatever stops a service from starting.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// A service that a binary runs and a test holds.
+pub trait Service: Sized + Send + Sync + 'static {
+    /// The name of its binary.
+    const NAME: &'static str;
+
+    /// Its own options on the command line: the name, the value unless one is given, and what it is about.
+    const OPTIONS: &'static [(&'static str, &'static str, &'static str)] = &[];
+
+    /// The service on this ground.
+    ///
+    /// # Errors
+    ///
+    /// What its parts say.
+    fn build(ground: Ground) -> Result<Self, Error>;
+
+    /// All its routes.
+    ///
+    /// # Errors
+    ///
+    /// What its parts say.
+    fn router(&self) -> Result<Router, Error>;
+
+    /// Its tokens.
+    fn registry(&self) -> &Registry;
+
+    /// Signs a demo owner in and makes them a token: the names and values to print, `SESSION` and `TOKEN` among them.
+    fn demo(&self) -> impl Future<Output = Result<Vec<(&'static str, String)>, Error>> + Send;
+}
+
+/// What a service stands on.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    /// Where tokens are kept.
+    pub store: SqliteStore,
+    /// The server's keys.
+    pub keyring: Keyring,
+    /// The time, which a test moves.
+    pub clock: Arc<dyn Clock>,
+    /// What the service's [own options](Service::OPTIONS) are, if the command line has said it.
+    pub options: BTreeMap<&'static str, String>,
+}
+
+impl Ground {
+    /// A registry on this ground.
+    pub fn registry(&self, families: impl Into<Families>) -> RegistryBuilder {
+        Registry::builder(families, self.keyring.clone(), self.store.clone()).clock(self.clock.clone())
+    }
+
+    /// The value of an option of this service's own.
+    pub fn option<S: Service>(&self, name: &str) -> Option<&str> {
+        let given = self.options.get(name).map(String::as_str);
+        given.or_else(|| S::OPTIONS.iter().find(|(known, ..)| *known == name).map(|(_, value, _)| *value))
+    }
+}
+
+struct Options {
+    listen: String,
+    database: Option<OsString>,
+    demo: bool,
+    own: BTreeMap<&'static str, String>,
+}
+
+/// What the command line says; none if it asked for help, which is printed.
+fn options<S: Service>() -> Result<Option<Options>, Error> {
+    let mut options = Options { listen: "127.0.0.1:0".to_owned(), database: None, demo: false, own: BTreeMap::new() };
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            lexopt::Arg::Long("listen") => options.listen = arguments.value()?.string()?,
+            lexopt::Arg::Long("database") => options.database = Some(arguments.value()?),
+            lexopt::Arg::Long("demo") => options.demo = true,
+            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
+                println!("usage: {} [--listen ADDRESS] [--database FILE] [--demo] [OPTIONS]\n", S::NAME);
+                println!("  --listen ADDRESS   where to listen; a free port of 127.0.0.1 unless this is said");
+                println!("  --database FILE    a SQLite file; in memory unless this is said");
+                println!("  --demo             signs a demo owner in, makes them a token, and prints both");
+                for (name, usual, about) in S::OPTIONS {
+                    println!("  --{name} VALUE   {about}; {usual} unless this is said");
+                }
+                println!();
+                println!("The server's key is taken from TOKEN_KEYS, such as `2026:<openssl rand -base64 32>:mint`;");
+                println!("without it one is drawn, and tokens end with the process.");
+                return Ok(None);
+            }
+            other => match S::OPTIONS.iter().find(|(name, ..)| other == lexopt::Arg::Long(name)) {
+                Some((name, ..)) => drop(options.own.insert(name, arguments.value()?.string()?)),
+                None => return Err(other.unexpected().into()),
+            },
+        }
+    }
+    Ok(Some(options))
+}
+
+/// Runs a service as the command line says, until it is interrupted.
+///
+/// # Errors
+///
+/// What stops it from starting, or its listener.
+pub async fn run<S: Service>() -> Result<(), Error> {
+    let Some(options) = options::<S>()? else { return Ok(()) };
+    let store = match options.database {
+        Some(file) => SqliteStore::open(file).await?,
+        None => SqliteStore::in_memory().await?,
+    };
+    let keyring = match std::env::var("TOKEN_KEYS") {
+        Ok(keys) => keys.parse()?,
+        Err(_) => format!("demo:{}:mint", counterfoil::draw_server_key()?).parse()?,
+    };
+    let service = S::build(Ground { store, keyring, clock: Arc::new(SystemClock), options: options.own })?;
+    let listener = TcpListener::bind(options.listen).await?;
+    if options.demo {
+        for (name, value) in service.demo().await? {
+            println!("{name}={value}");
+        }
+    }
+    let mut interrupted = Box::pin(tokio::signal::ctrl_c());
+    // Polled once, it is listened for: who reads the next line may interrupt at once.
+    let came = poll_fn(|context| Poll::Ready(interrupted.as_mut().poll(context).is_ready())).await;
+    println!("LISTENING=http://{}", listener.local_addr()?);
+    tokio::spawn(service.registry().background(tokio::time::sleep, Duration::from_secs(5)));
+    let stop = async move {
+        if !came {
+            drop(interrupted.await);
+        }
+    };
+    serve(service.router()?, listener, stop).await?;
+    service.registry().shutdown().await?; // writes the uses that were noted
+    Ok(())
+}
+
+/// Answers at `listener` until `stop` comes.
+///
+/// # Errors
+///
+/// What the listener says.
+pub async fn serve(
+    routes: Router,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(axum::serve(listener, routes).with_graceful_shutdown(stop).await?)
+}

@@ -1,0 +1,121 @@
+//! Each binary as a shell script meets it: what `--demo` prints, where it listens, and what a database file keeps.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+/// The binary, a route behind tokens, and the header that carries one, with what stands before the token.
+const SERVICES: [(&str, &str, &str, &str, &str); 5] = [
+    ("arca", env!("CARGO_BIN_EXE_arca"), "/v1/tasks", "x-api-key", ""),
+    ("arcnm", env!("CARGO_BIN_EXE_arcnm"), "/api/v1/parts", "x-api-key", ""),
+    ("arka", env!("CARGO_BIN_EXE_arka"), "/v1/models", "authorization", "Bearer "),
+    ("arpia", env!("CARGO_BIN_EXE_arpia"), "/mcp", "authorization", "Bearer "),
+    ("authpi", env!("CARGO_BIN_EXE_authpi"), "/v1/me", "authorization", "Bearer "),
+];
+
+struct Running {
+    process: Child,
+    printed: Vec<(String, String)>,
+}
+
+impl Running {
+    fn start(binary: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(binary);
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments).stdout(Stdio::piped());
+        let key = format!("k1:{}:mint", "XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=");
+        let mut process = command.env("TOKEN_KEYS", key).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut printed = Vec::new();
+        for line in lines {
+            let line = line.unwrap();
+            let (name, value) = line.split_once('=').unwrap();
+            printed.push((name.to_owned(), value.to_owned()));
+            if name == "LISTENING" {
+                break;
+            }
+        }
+        Self { process, printed }
+    }
+
+    fn value(&self, name: &str) -> &str {
+        &self.printed.iter().find(|(found, _)| found == name).unwrap().1
+    }
+
+    /// Interrupts it, as Ctrl-C does: it ends by itself, and well.
+    fn stop(mut self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+async fn status(url: &str, path: &str, header: &str, value: &str) -> u16 {
+    let request = reqwest::Client::new().get(format!("{url}{path}")).header(header, value);
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_demo_prints_a_session_and_a_token_that_opens_the_api_and_then_where_it_listens() {
+    for (name, binary, path, header, before) in SERVICES {
+        let running = Running::start(binary, &["--demo"]);
+        let names: BTreeMap<_, _> = running.printed.iter().map(|(name, _)| (name.as_str(), ())).collect();
+        assert!(names.contains_key("SESSION") && names.contains_key("TOKEN"), "{name}: {names:?}");
+        assert_eq!(running.printed.last().unwrap().0, "LISTENING", "{name}");
+        let url = running.value("LISTENING");
+        let shown = format!("{before}{}", running.value("TOKEN"));
+        assert_eq!(status(url, path, header, &shown).await, 200, "{name}");
+        assert_eq!(status(url, path, "x-nothing", "").await, 401, "{name}");
+        running.stop();
+    }
+}
+
+#[tokio::test]
+async fn the_demo_of_arpia_prints_a_collection_token_before_it_listens() {
+    let running = Running::start(env!("CARGO_BIN_EXE_arpia"), &["--demo"]);
+    let names: Vec<_> = running.printed.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["SESSION", "TOKEN", "COLLECTION_TOKEN", "LISTENING"]);
+    let path = format!("/mcp/?token={}", running.value("COLLECTION_TOKEN"));
+    let bearer = format!("Bearer {}", running.value("TOKEN"));
+    assert_eq!(status(running.value("LISTENING"), &path, "authorization", &bearer).await, 200);
+    running.stop();
+}
+
+#[tokio::test]
+async fn a_database_file_keeps_the_tokens() {
+    let directory = tempfile::tempdir().unwrap();
+    // ARCNM's organisations, ARKA's plans and ARPIA's accounts are in memory, so another run refuses good tokens: 403, and
+    // no 401. AuthPI draws a signing key at its start, unless it is given one, so another run does not know its JWTs.
+    for ((name, binary, path, header, before), again) in SERVICES.into_iter().zip([200, 403, 403, 403, 401]) {
+        let file = directory.path().join(name);
+        let file = file.to_str().unwrap();
+        let first = Running::start(binary, &["--demo", "--database", file]);
+        let shown = format!("{before}{}", first.value("TOKEN"));
+        first.stop();
+        assert!(Path::new(file).exists(), "{name}");
+        let second = Running::start(binary, &["--database", file]);
+        assert_eq!(second.printed.len(), 1, "{name}: nothing is printed but where it listens");
+        assert_eq!(status(second.value("LISTENING"), path, header, &shown).await, again, "{name}");
+        second.stop();
+    }
+}
+
+#[test]
+fn another_argument_is_refused() {
+    for (name, binary, ..) in SERVICES {
+        let output = Command::new(binary).arg("--lisen").output().unwrap();
+        assert!(!output.status.success(), "{name}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("--lisen"), "{name}");
+    }
+}
