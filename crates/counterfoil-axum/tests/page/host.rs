@@ -203,6 +203,10 @@ impl Host {
     pub(crate) fn wait(&self, millis_after_start: i64) {
         self.clock.set(at(millis_after_start));
     }
+
+    pub(crate) fn wait_more(&self, millis: i64) {
+        self.wait(self.registry.now().unwrap().unix_millis() - START + millis);
+    }
 }
 
 async fn sign_in(Path(name): Path<String>) -> Result<impl IntoResponse, Infallible> {

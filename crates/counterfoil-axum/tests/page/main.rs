@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod access;
+mod browser;
+mod browsing;
 mod changes;
 mod client;
 mod creating;
@@ -10,3 +13,4 @@ mod host;
 mod hosts;
 mod lists;
 mod pages;
+mod pictures;
