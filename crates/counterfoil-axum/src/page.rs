@@ -4,12 +4,17 @@
 //! server, works without script and by keyboard alone, and brings its own style, which the host can replace.
 
 mod answer;
+mod changing;
 mod column;
-mod create;
+mod creating;
 mod expiries;
+mod facts;
+mod field;
 mod form;
 mod form_key;
+mod looking;
 mod mount;
+mod offer;
 mod reply;
 mod scopes;
 mod session;

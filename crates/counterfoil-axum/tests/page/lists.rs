@@ -123,8 +123,14 @@ fn what_wants_attention_is_said_in_words() {
         let (_, record) = host.issue("ann", name, lifetime);
         let shown = get(format!("{PAGE}/{}", record.id())).send(&host);
         assert_eq!((shown.has("Never expires"), shown.has("Expires soon")), (never, soon), "{name}");
-        assert!(shown.has("Never used"));
+        // Nobody has had time to use it yet.
+        assert!(shown.has("<span class=\"muted\">Never used"));
     }
+    host.wait(DAY - 1);
+    assert!(!get(PAGE).send(&host).has("<span class=\"warning\">Never used"));
+    host.wait(DAY);
+    let shown = get(PAGE).send(&host);
+    assert_eq!(shown.text.matches("<span class=\"warning\">Never used").count(), 3, "{shown:?}");
 }
 
 #[test]

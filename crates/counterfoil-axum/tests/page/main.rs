@@ -1,6 +1,7 @@
 //! The settings page from outside: request → page, over a socket.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "what is not tested is said aloud")]
 
 mod access;
 mod browser;

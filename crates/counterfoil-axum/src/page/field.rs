@@ -1,0 +1,142 @@
+//! The fields of forms, as they stand in the page.
+
+use counterfoil::Timestamp;
+
+use super::{
+    expiries::Choice,
+    facts::day_of,
+    form::{Form, Wrong},
+    scopes::{ALL, Kind, SOME, ScopeGroup},
+    words::Words,
+};
+
+/// A text field as it stands in the form.
+pub(super) struct TextField<'a> {
+    pub(super) id: &'static str,
+    pub(super) label: &'a str,
+    pub(super) hint: &'a str,
+    pub(super) value: &'a str,
+    pub(super) error: Option<&'a str>,
+    pub(super) is_long: bool,
+    pub(super) is_required: bool,
+}
+
+pub(super) struct OptionView<'a> {
+    pub(super) id: String,
+    pub(super) value: String,
+    pub(super) label: &'a str,
+    pub(super) hint: Option<&'a str>,
+    pub(super) is_chosen: bool,
+}
+
+/// The choice of an end.
+pub(super) struct ExpiryField<'a> {
+    pub(super) words: &'a Words,
+    pub(super) options: Vec<OptionView<'a>>,
+    pub(super) warning: Option<&'a str>,
+    pub(super) has_date: bool,
+    pub(super) date: &'a str,
+    pub(super) today: String,
+    pub(super) error: Option<&'a str>,
+    pub(super) date_error: Option<&'a str>,
+}
+
+impl<'a> ExpiryField<'a> {
+    pub(super) fn of(
+        words: &'a Words,
+        offered: &[&'a Choice],
+        form: &'a Form,
+        wrong: &'a [Wrong],
+        now: Timestamp,
+    ) -> Self {
+        let option = |choice: &&'a Choice| OptionView {
+            id: String::new(),
+            value: choice.value.clone(),
+            label: &choice.label,
+            hint: None,
+            is_chosen: form.has("expiry", &choice.value),
+        };
+        Self {
+            words,
+            options: offered.iter().map(option).collect(),
+            warning: offered.iter().find_map(|choice| choice.warning.as_deref()),
+            has_date: offered.iter().any(|choice| choice.value == "date"),
+            date: form.text("date"),
+            today: day_of(now),
+            error: error_of(wrong, "expiry"),
+            date_error: error_of(wrong, "date"),
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.options.iter().any(|option| option.is_chosen)
+    }
+
+    pub(super) fn described(&self) -> String {
+        let parts = [
+            (!self.words.hint_expiry.is_empty(), "expiry-hint"),
+            (self.error.is_some(), "expiry-error"),
+            (self.warning.is_some(), "expiry-warning"),
+        ];
+        described(parts)
+    }
+}
+
+pub(super) fn error_of<'a>(wrong: &'a [Wrong], field: &str) -> Option<&'a str> {
+    wrong.iter().find(|wrong| wrong.field == field).map(|wrong| wrong.text.as_str())
+}
+
+/// The ids of the texts that are there, as `aria-describedby` lists them.
+fn described<const N: usize>(parts: [(bool, &str); N]) -> String {
+    let there = parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, id)| id);
+    there.collect::<Vec<_>>().join(" ")
+}
+
+/// A group of scopes as it stands in the form.
+pub(super) struct GroupField<'a> {
+    pub(super) id: String,
+    pub(super) among: String,
+    pub(super) legend: &'a str,
+    pub(super) hint: Option<&'a str>,
+    pub(super) error: Option<&'a str>,
+    pub(super) kind: &'static str,
+    /// `all` and `some`, where there are these.
+    pub(super) outer: Vec<OptionView<'a>>,
+    pub(super) choices: Vec<OptionView<'a>>,
+}
+
+impl<'a> GroupField<'a> {
+    pub(super) fn of(group: &'a ScopeGroup, form: &Form, wrong: &'a [Wrong]) -> Self {
+        let (id, among) = (group.field(), group.among_field());
+        let (kind, outer, field) = match &group.kind {
+            Kind::Any => ("checkbox", Vec::new(), &id),
+            Kind::One => ("radio", Vec::new(), &id),
+            Kind::AllOr { all, some } => {
+                let options = [(ALL, &all.label, all.hint.as_deref()), (SOME, some, None)];
+                let option = |(value, label, hint): (&str, &'a String, Option<&'a str>)| OptionView {
+                    id: format!("{id}-{value}"),
+                    value: value.to_owned(),
+                    label,
+                    hint,
+                    is_chosen: form.has(&id, value),
+                };
+                ("checkbox", options.into_iter().map(option).collect(), &among)
+            }
+        };
+        let choices = group.choices.iter().enumerate().map(|(at, choice)| OptionView {
+            id: format!("{field}-{at}"),
+            value: choice.value(),
+            label: &choice.label,
+            hint: choice.hint.as_deref(),
+            is_chosen: form.has(field, &choice.value()),
+        });
+        let choices = choices.collect();
+        let error = error_of(wrong, &id);
+        Self { legend: &group.legend, hint: group.hint.as_deref(), error, kind, outer, choices, id, among }
+    }
+
+    pub(super) fn described(&self) -> String {
+        let (hint, error) = (format!("{}-hint", self.id), format!("{}-error", self.id));
+        described([(self.hint.is_some(), &hint), (self.error.is_some(), &error)])
+    }
+}

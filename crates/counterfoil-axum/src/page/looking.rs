@@ -1,0 +1,126 @@
+//! The pages that are looked at: the list, and one token.
+
+use axum::{extract::Request, http::StatusCode, response::Response};
+use counterfoil::{
+    Status,
+    record::Statuses,
+    store::{Filter, ListQuery, Order},
+    token::InvalidTokenId,
+};
+
+use super::{
+    CHANGES, PageSession,
+    answer::Visit,
+    reply,
+    view::{self, Link},
+};
+use crate::management::{ApiError, Operation, list};
+
+impl<M: PageSession> Visit<M> {
+    pub(super) async fn list(&self, request: Request) -> Result<Response, ApiError> {
+        let page = &self.page;
+        let listed = self.session.listed(&self.path).await?;
+        let query = query(&request)?;
+        let statuses = match query.status.as_deref() {
+            None => page.usual,
+            Some("all") => Statuses::ALL,
+            Some(text) => {
+                let status = text.parse::<Status>();
+                status.map_err(|error| ApiError::of_field("status", error))?.into()
+            }
+        };
+        let after = query.after.as_deref().map(str::parse).transpose();
+        let after = after.map_err(|error: InvalidTokenId| ApiError::of_field("after", error))?;
+        let filter = Filter { statuses, ..listed };
+        let order = Order::ById { after };
+        let found = page.registry.list(&ListQuery { filter, order, limit: page.page_size }).await?;
+
+        let frame = page.frame(&self.base, &page.words.title);
+        let here = |pairs: &[(&str, &str)]| {
+            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+            let list = if self.base.is_empty() { "/" } else { &self.base };
+            if query.is_empty() { list.to_owned() } else { format!("{list}?{query}") }
+        };
+        let status: Vec<(&str, &str)> = query.status.as_deref().map(|status| ("status", status)).into_iter().collect();
+        let next = found.next.map(list::text_of);
+        let showing = self.showing();
+        let view = view::List {
+            can_create: page.has(Operation::Create),
+            done: query.done.as_deref().and_then(|done| page.words.done(done)),
+            filters: self.filters(query.status.as_deref(), here),
+            headings: page.columns.iter().map(|column| column.heading(&page.words)).collect(),
+            rows: found.tokens.iter().map(|stored| showing.row(stored)).collect(),
+            has_actions: !page.row_actions.is_empty(),
+            is_filtered: query.status.is_some() || query.after.is_some(),
+            has_unreadable: !found.corrupt.is_empty(),
+            first: query.after.is_some().then(|| here(&status)),
+            next: next.map(|next| here(&[&status[..], &[("after", &next)]].concat())),
+            frame,
+        };
+        reply::page(StatusCode::OK, &view)
+    }
+
+    fn filters(&self, chosen: Option<&str>, here: impl Fn(&[(&str, &str)]) -> String) -> Vec<Link<'_>> {
+        let (page, words) = (&self.page, &self.page.words);
+        if !page.filters {
+            return Vec::new();
+        }
+        let link = |status: Option<&'static str>, label| Link {
+            href: here(status.map(|status| ("status", status)).as_slice()),
+            label,
+            is_current: status == chosen,
+        };
+        let is_all = page.usual == Statuses::ALL;
+        let mut links = vec![link(None, if is_all { &*words.filter_all } else { &*words.filter_usual })];
+        links.extend(Status::ALL.map(|status| link(Some(status.as_str()), words.status(status))));
+        if !is_all {
+            links.push(link(Some("all"), &words.filter_all));
+        }
+        links
+    }
+
+    pub(super) async fn token(&self, request: Request) -> Result<Response, ApiError> {
+        let page = &self.page;
+        let stored = self.stored(Operation::Get).await?;
+        let done = query(&request)?.done;
+        let mut allowed = Vec::new();
+        for operation in CHANGES {
+            if self.session.may(operation, &stored.record, &self.path).await.is_ok() {
+                allowed.push(operation);
+            }
+        }
+        let showing = self.showing();
+        let view = view::OneToken {
+            frame: page.frame(&self.base, showing.name(&stored.record)),
+            done: done.as_deref().and_then(|done| page.words.done(done)),
+            facts: showing.facts(&stored),
+            actions: showing.actions(&stored.record, &allowed),
+        };
+        reply::page(StatusCode::OK, &view)
+    }
+}
+
+/// What a list's address, or a token's, may say.
+#[derive(Default)]
+struct Query {
+    status: Option<String>,
+    after: Option<String>,
+    done: Option<String>,
+}
+
+/// Unknown parameters are left alone: links of the host's may have some of their own.
+fn query(request: &Request) -> Result<Query, ApiError> {
+    let mut query = Query::default();
+    for (name, value) in form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()) {
+        let place = match &*name {
+            "status" => &mut query.status,
+            "after" => &mut query.after,
+            "done" => &mut query.done,
+            _ => continue,
+        };
+        if place.replace(value.into_owned()).is_some() {
+            return Err(ApiError::of_field(&name, "given twice"));
+        }
+    }
+    Ok(query)
+}
