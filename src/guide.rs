@@ -131,7 +131,7 @@
 //! | crate | stands |
 //! |---|---|
 //! | `counterfoil-sqlx` | below a registry: a store in SQLite |
-//! | `counterfoil-tower`, `counterfoil-axum` | before one: the door of a web service, what handlers ask for, and the management of tokens by those who are signed in |
+//! | `counterfoil-tower`, `counterfoil-axum` | before one: the door of a web service, what handlers ask for, and the management of tokens by those who are signed in, by an API and by a page |
 //! | `counterfoil-jwt` | in one: a family of tokens that others verify without it |
 //! | `counterfoil-client` | at the other end of the wire: what a user's command-line program does with its token |
 //! | `counterfoil-testkit` | beside it, in tests: the checks of a store's contract, and real proofs for handlers |

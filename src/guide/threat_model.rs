@@ -61,6 +61,17 @@
 //! [`policy_deadline`](crate::registry::RegistryBuilder::policy_deadline) sets an end. One that is late, panics or cannot
 //! answer is [unavailable](crate::policy::Objection::Unavailable), and no pass.
 //!
+//! # Another site, and what others write: in front of the settings page
+//!
+//! | | |
+//! |---|---|
+//! | has | the browser of a person who is signed in, at another site's page; names and reasons that others have written |
+//! | cannot | send a form: its hidden field is an HMAC under the session's secret, for one change of one token, and a request that says it comes from another site is refused before |
+//! | | put the page into a frame, run a script or load anything in it: the content security policy allows the page's own style and script alone, and every text is escaped |
+//! | | find the secret later: it stands in one reply that nobody may store, and the field is emptied when the page is left |
+//! | can | do as the person, with the session's cookie or with a script elsewhere on the same origin |
+//! | you must | keep the session's cookie `HttpOnly` and `SameSite`, and give each session a secret of its own |
+//!
 //! # Database, read: a copy, a backup, an injected `SELECT`
 //!
 //! | | |

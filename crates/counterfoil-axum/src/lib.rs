@@ -1,5 +1,5 @@
-//! Personal access tokens in axum: extractors for handlers, a management API, and routes for a token to see and revoke
-//! itself.
+//! Personal access tokens in axum: extractors for handlers, a management API, a settings page, and routes for a token to
+//! see and revoke itself.
 //!
 //! The door is [`counterfoil_tower::TokenLayer`]; what is here stands behind it.
 //!

@@ -45,17 +45,13 @@ fn the_readmes_pictures_are_taken_of_the_page() {
     for (name, setting, path) in [
         ("list", light, ""),
         ("list-dark", Setting { scheme: "dark", ..light }, ""),
-        ("create", Setting { width: 800, ..light }, "/new"),
         ("shown-once", Setting { width: 800, ..light }, "/new"),
-        ("phone", Setting { width: 390, ..light }, ""),
     ] {
         let Some(browser) = Browser::start(&host, setting) else { return };
         browser.go(&format!("{PAGE}{path}"));
         if path == "/new" {
             browser.fill("Name", "Nightly backup");
             browser.tick("parts:read");
-        }
-        if name == "shown-once" {
             browser.press("Create token", "");
         }
         let picture = browser.picture();
