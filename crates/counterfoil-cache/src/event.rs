@@ -1,0 +1,23 @@
+//! What a cache tells its host.
+
+use std::time::Duration;
+
+use crate::channel::ChannelError;
+
+/// What a cache that serves by a lease tells its host.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum CacheEvent {
+    /// A warning: nothing is served from memory from now on, and every read goes to the store.
+    #[non_exhaustive]
+    StoodAside {
+        /// Why.
+        error: ChannelError,
+    },
+    /// A heartbeat came back, and entries are served.
+    #[non_exhaustive]
+    Serves {
+        /// For how long none were.
+        after: Duration,
+    },
+}

@@ -1,0 +1,54 @@
+//! How large a cache is, and how late it may be.
+
+use std::time::Duration;
+
+/// How large a cache is, and how late it may be.
+///
+/// ```
+/// use counterfoil_cache::Settings;
+/// use std::time::Duration;
+///
+/// let settings = Settings::default().entries(200_000).bytes(256 << 20).bound(Duration::from_secs(1));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Settings {
+    pub(crate) entries: u32,
+    pub(crate) bytes: u64,
+    pub(crate) bound: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Default for Settings {
+    /// 100 000 entries, 128 MiB, a bound of 2 seconds, and no entry older than 5 minutes.
+    fn default() -> Self {
+        Self { entries: 100_000, bytes: 128 << 20, bound: Duration::from_secs(2), longest: Duration::from_secs(300) }
+    }
+}
+
+impl Settings {
+    /// At most so many records, and at least one.
+    pub fn entries(self, entries: u32) -> Self {
+        Self { entries: entries.max(1), ..self }
+    }
+
+    /// At most so many bytes, as far as they can be reckoned: a record counts for twice what its row holds, and 1 KiB for what
+    /// stands around it. A record that is larger than the cache's part for it is read each time.
+    pub fn bytes(self, bytes: u64) -> Self {
+        Self { bytes: bytes.max(1), ..self }
+    }
+
+    /// After which a change is seen by every verification that starts then; from 100 milliseconds to a minute.
+    ///
+    /// With a lease a heartbeat is sent four times in it. A bound nearer than a few round trips to the database makes the
+    /// cache stand aside whenever one of them is slow.
+    pub fn bound(self, bound: Duration) -> Self {
+        Self { bound: bound.clamp(Duration::from_millis(100), Duration::from_secs(60)), ..self }
+    }
+
+    /// After which an entry is read anew, lease or not: what becomes of a change that nobody is told of, as with a trigger
+    /// that was switched off. Without a lease the bound is what counts.
+    pub fn longest(self, longest: Duration) -> Self {
+        Self { longest, ..self }
+    }
+}

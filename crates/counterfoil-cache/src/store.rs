@@ -1,0 +1,325 @@
+//! The store around a store.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use counterfoil::{
+    KeyId, Mark, Record, Selector, Timer, Timestamp, TokenId, TokenStore,
+    record::{Revision, Use},
+    store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored},
+};
+
+use crate::{
+    CacheEvent, Channel, Settings,
+    changes::Changes,
+    entries::{Entries, Entry},
+    flight::{Flights, Read, SharedError},
+    keeper,
+    lease::Lease,
+    moment::Moment,
+};
+
+/// A store that answers [`find`](TokenStore::find) from memory, as long as it can keep its word.
+///
+/// See [the crate](crate) for what it promises. Clones are one cache.
+#[derive(Debug)]
+pub struct CachedStore<S> {
+    inner: Arc<S>,
+    cache: Arc<Cache>,
+}
+
+impl<S> Clone for CachedStore<S> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), cache: Arc::clone(&self.cache) }
+    }
+}
+
+/// What a cache holds, and how often it has gone to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Records in memory, of which some may not be current any more.
+    pub entries: usize,
+    /// The bytes that they are reckoned at.
+    pub bytes: u64,
+    /// Reads of the store for what was not in memory, or not current.
+    pub misses: u64,
+    /// Questions that waited for the read of another.
+    pub joined: u64,
+    /// Reads of the store because there was no lease.
+    pub aside: u64,
+}
+
+/// All but the store.
+pub(crate) struct Cache {
+    pub(crate) settings: Settings,
+    /// From which the monotonic clock is counted.
+    start: Instant,
+    /// None, where the age of an entry alone decides.
+    lease: Option<Lease>,
+    pub(crate) changes: Changes,
+    entries: Entries,
+    flights: Flights,
+    misses: AtomicU64,
+    joined: AtomicU64,
+    aside: AtomicU64,
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("settings", &self.settings).field("counts", &self.counts()).finish()
+    }
+}
+
+impl<S: TokenStore> CachedStore<S> {
+    /// For one process that has the store to itself: no entry is served that was read longer ago than the
+    /// [bound](Settings::bound).
+    pub fn by_age(inner: S, settings: Settings) -> Self {
+        let longest = settings.longest.min(settings.bound);
+        Self::new(inner, Settings { longest, ..settings }, None)
+    }
+
+    /// For a node of several: entries are served only while the node hears its own heartbeats on `channel`.
+    ///
+    /// The second value is what listens: spawn it on the runtime of the channel. It ends with the last clone of the store; until
+    /// it runs, nothing is served from memory. It tells `on_event` when the cache stands aside, and when it serves.
+    ///
+    /// The store's reads must go to the primary that the channel is of: what a replica does not know yet would be kept.
+    ///
+    /// ```
+    /// use counterfoil::TokenStore;
+    /// use counterfoil_cache::{CacheEvent, CachedStore, Channel, Settings};
+    ///
+    /// fn cached<S: TokenStore>(store: S, channel: impl Channel) -> CachedStore<S> {
+    ///     let on_event = |event: &CacheEvent| eprintln!("{event:?}");
+    ///     let (store, listening) =
+    ///         CachedStore::by_lease(store, channel, Settings::default(), tokio::time::sleep, on_event);
+    ///     tokio::spawn(listening);
+    ///     store
+    /// }
+    /// ```
+    pub fn by_lease<C, T, E>(
+        inner: S,
+        channel: C,
+        settings: Settings,
+        timer: T,
+        on_event: E,
+    ) -> (Self, impl Future<Output = ()> + Send + use<S, C, T, E>)
+    where
+        C: Channel,
+        T: Timer,
+        E: Fn(&CacheEvent) + Send + Sync + 'static,
+    {
+        let store = Self::new(inner, settings, Some(Lease::none()));
+        let listening = keeper::keep(Arc::downgrade(&store.cache), channel, timer, on_event);
+        (store, listening)
+    }
+
+    fn new(inner: S, settings: Settings, lease: Option<Lease>) -> Self {
+        let cache = Cache {
+            settings,
+            start: Instant::now(),
+            lease,
+            changes: Changes::default(),
+            entries: Entries::new(&settings),
+            flights: Flights::default(),
+            misses: AtomicU64::new(0),
+            joined: AtomicU64::new(0),
+            aside: AtomicU64::new(0),
+        };
+        Self { inner: Arc::new(inner), cache: Arc::new(cache) }
+    }
+
+    /// The store behind.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// Takes note that a record was changed by other means in this process: what was read of it before is not served any
+    /// more.
+    pub fn changed(&self, id: TokenId) {
+        self.cache.changes.changed(id);
+    }
+
+    /// What the cache holds, and how often it has gone to the store.
+    pub fn counts(&self) -> Counts {
+        self.cache.counts()
+    }
+
+    /// Reads the store, and keeps what it brings.
+    fn read(&self, selectors: &[Selector]) -> impl Future<Output = Read> + Send + use<S> {
+        self.cache.misses.fetch_add(1, Ordering::Relaxed);
+        let (inner, cache, selectors) = (Arc::clone(&self.inner), Arc::clone(&self.cache), Box::from(selectors));
+        let (began, began_at) = (cache.changes.begin(), cache.now());
+        async move {
+            match inner.find(&selectors).await {
+                Ok(Some(record)) => {
+                    let entry = Entry::new(record, began, began_at);
+                    if cache.changes.is_current(entry.record.id(), began) {
+                        cache.entries.insert(selectors, entry.clone());
+                    }
+                    Read::Found(entry)
+                }
+                Ok(None) => Read::Missing,
+                Err(error) => Read::Failed(SharedError::new(error)),
+            }
+        }
+    }
+}
+
+impl Cache {
+    pub(crate) fn now(&self) -> Moment {
+        Moment::now(self.start)
+    }
+
+    pub(crate) fn lease(&self) -> Option<&Lease> {
+        self.lease.as_ref()
+    }
+
+    fn has_lease(&self, now: Moment) -> bool {
+        self.lease.as_ref().is_none_or(|lease| lease.holds(now, self.settings.bound))
+    }
+
+    /// Whether a question that was asked at `now`, while there was a lease, may be answered with this.
+    fn may_serve(&self, entry: &Entry, now: Moment) -> bool {
+        entry.began_at.age(now) < self.settings.longest && self.changes.is_current(entry.record.id(), entry.began)
+    }
+
+    fn counts(&self) -> Counts {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Counts {
+            entries: self.entries.len(),
+            bytes: self.entries.weight(),
+            misses: count(&self.misses),
+            joined: count(&self.joined),
+            aside: count(&self.aside),
+        }
+    }
+}
+
+/// Takes note of a change when its call ends, in whichever way: one that has failed or was dropped may have been made.
+struct Noted<'a> {
+    changes: &'a Changes,
+    what: What,
+}
+
+enum What {
+    Record(TokenId),
+    Records(Vec<TokenId>),
+    All,
+}
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        match &self.what {
+            What::Record(id) => self.changes.changed(*id),
+            What::Records(ids) => ids.iter().for_each(|id| self.changes.changed(*id)),
+            What::All => self.changes.all_changed(),
+        }
+    }
+}
+
+impl<S: TokenStore> TokenStore for CachedStore<S> {
+    async fn find(&self, selectors: &[Selector]) -> Result<Option<Arc<Record>>, StoreError> {
+        let cache = &*self.cache;
+        let now = cache.now();
+        if !cache.has_lease(now) {
+            cache.aside.fetch_add(1, Ordering::Relaxed);
+            return self.inner.find(selectors).await;
+        }
+        if let Some(entry) = cache.entries.get(selectors) {
+            if cache.may_serve(&entry, now) {
+                return Ok(Some(entry.record));
+            }
+            cache.entries.remove(selectors);
+        }
+        let (flight, is_ours) = cache.flights.join(selectors, || self.read(selectors));
+        let read = flight.await;
+        let read = match &read {
+            // It began before this question was asked: what was committed in between it may not have seen.
+            Read::Found(entry) if !is_ours && !cache.may_serve(entry, now) => self.read(selectors).await,
+            Read::Missing if !is_ours => self.read(selectors).await,
+            _ => read,
+        };
+        if !is_ours {
+            cache.joined.fetch_add(1, Ordering::Relaxed);
+        }
+        match read {
+            Read::Found(entry) => Ok(Some(entry.record)),
+            Read::Missing => Ok(None),
+            Read::Failed(error) => Err(StoreError::new(error.kind().clone()).with_source(error)),
+        }
+    }
+
+    async fn insert(&self, record: &Record, limit: Option<u32>, now: Timestamp) -> Result<(), StoreError> {
+        // There is nothing in memory about what is not in the store.
+        self.inner.insert(record, limit, now).await
+    }
+
+    async fn get(&self, id: TokenId) -> Result<Option<Stored>, StoreError> {
+        self.inner.get(id).await
+    }
+
+    async fn list(&self, query: &ListQuery, now: Timestamp) -> Result<Page, StoreError> {
+        self.inner.list(query, now).await
+    }
+
+    async fn update(
+        &self,
+        record: &Record,
+        expected: Revision,
+        limit: Option<u32>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let _noted = Noted { changes: &self.cache.changes, what: What::Record(record.id()) };
+        self.inner.update(record, expected, limit, now).await
+    }
+
+    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
+        let what = match target {
+            RevokeTarget::Token(id) => What::Record(*id),
+            RevokeTarget::Owner(_) | RevokeTarget::Matching(_) => What::All,
+        };
+        let mut noted = Noted { changes: &self.cache.changes, what };
+        let revocation = self.inner.revoke(target, mark, now).await?;
+        if let What::All = noted.what {
+            noted.what = What::Records(revocation.revoked.clone());
+        }
+        Ok(revocation)
+    }
+
+    async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
+        // A record holds no use.
+        self.inner.record_uses(uses).await
+    }
+
+    async fn purge(
+        &self,
+        revoked_before: Timestamp,
+        expired_before: Option<Timestamp>,
+        max_rows: u32,
+    ) -> Result<u64, StoreError> {
+        let mut noted = Noted { changes: &self.cache.changes, what: What::All };
+        let purged = self.inner.purge(revoked_before, expired_before, max_rows).await?;
+        if purged == 0 {
+            noted.what = What::Records(Vec::new());
+        }
+        Ok(purged)
+    }
+
+    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
+        // A record holds no warning.
+        self.inner.claim_warning(id, expiry, threshold).await
+    }
+
+    async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
+        self.inner.count_by_key(key).await
+    }
+}

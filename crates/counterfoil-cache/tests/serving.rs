@@ -1,0 +1,305 @@
+//! What is served from memory, and what is not: by a channel in the same process, on which the test says what is heard.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod gated;
+mod node;
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use counterfoil::{By, MemoryStore, store::StoreErrorKind};
+use counterfoil_cache::{CacheEvent, CachedStore, Channel, ChannelError, Listener, Settings, Signal};
+use gated::Gated;
+use node::{Node, Told};
+use tokio::sync::broadcast;
+
+/// A channel that the test can cut: what is sent then is lost.
+#[derive(Debug, Clone)]
+struct Wire {
+    signals: broadcast::Sender<Signal>,
+    is_cut: Arc<AtomicBool>,
+}
+
+struct Heard(broadcast::Receiver<Signal>);
+
+impl Wire {
+    fn new() -> Self {
+        Self { signals: broadcast::channel(64).0, is_cut: Arc::default() }
+    }
+
+    fn cut(&self, is_cut: bool) {
+        self.is_cut.store(is_cut, Ordering::SeqCst);
+    }
+
+    fn send(&self, signal: Signal) {
+        if !self.is_cut.load(Ordering::SeqCst) {
+            let _ = self.signals.send(signal);
+        }
+    }
+}
+
+impl Channel for Wire {
+    type Listener = Heard;
+
+    async fn listen(&self) -> Result<Heard, ChannelError> {
+        if self.is_cut.load(Ordering::SeqCst) {
+            Err(ChannelError::new("cut"))
+        } else {
+            Ok(Heard(self.signals.subscribe()))
+        }
+    }
+
+    async fn beat(&self, number: u64) -> Result<(), ChannelError> {
+        self.send(Signal::Beat(number));
+        Ok(())
+    }
+}
+
+impl Listener for Heard {
+    async fn hear(&mut self) -> Result<Signal, ChannelError> {
+        self.0.recv().await.map_err(ChannelError::new)
+    }
+}
+
+const BOUND: Duration = Duration::from_millis(400);
+
+/// A node on the wire, and what its cache has told.
+fn node(store: Gated, wire: &Wire) -> (Node<Gated>, Arc<Mutex<Vec<CacheEvent>>>) {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&events);
+    let settings = Settings::default().bound(BOUND);
+    let on_event = move |event: &CacheEvent| told.lock().unwrap().push(event.clone());
+    let (store, listening) = CachedStore::by_lease(store, wire.clone(), settings, tokio::time::sleep, on_event);
+    tokio::spawn(listening);
+    (Node::new(store), events)
+}
+
+/// Waits until it is so, and tells for how long it was not.
+async fn until(mut is_so: impl AsyncFnMut() -> bool) -> Duration {
+    let began = Instant::now();
+    while !is_so().await {
+        assert!(began.elapsed() < Duration::from_secs(20), "never");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    began.elapsed()
+}
+
+/// Waits until a verification is answered from memory.
+async fn until_served<S: counterfoil::TokenStore>(node: &Node<S>, told: &Told) {
+    until(async || {
+        let before = node.store.counts();
+        node.verdict(told).await;
+        let after = node.store.counts();
+        (before.misses, before.aside) == (after.misses, after.aside)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_another_node_is_heard_and_one_that_is_not_is_seen_after_the_bound() {
+    let (wire, shared) = (Wire::new(), MemoryStore::new());
+    let [(here, _), (there, _)] = [(), ()].map(|()| node(Gated::new(shared.clone()), &wire));
+    for is_heard in [true, false] {
+        let told = here.issue().await;
+        until_served(&there, &told).await;
+        if !is_heard {
+            wire.cut(true);
+        }
+        let changed = Instant::now();
+        here.registry.revoke(told.id, By::unknown()).await.unwrap();
+        wire.send(Signal::Changed(told.id));
+        assert_eq!(here.verdict(&told).await, "revoked", "at once, on the node that made it");
+        loop {
+            let (asked, verdict) = (changed.elapsed(), there.verdict(&told).await);
+            assert!(verdict == "revoked" || asked < BOUND, "{is_heard}: {verdict}, asked {asked:?} after the change");
+            if verdict == "revoked" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_heartbeats_every_read_goes_to_the_store_and_recovery_is_by_itself() {
+    let wire = Wire::new();
+    let (node, events) = node(Gated::new(MemoryStore::new()), &wire);
+    let told = node.issue().await;
+    until_served(&node, &told).await;
+    wire.cut(true);
+    until(async || !events.lock().unwrap().iter().all(|event| matches!(event, CacheEvent::Serves { .. }))).await;
+    let before = node.store.counts();
+    for _ in 0..10 {
+        assert_eq!(node.verdict(&told).await, "ok 1");
+    }
+    assert_eq!(node.store.counts().aside, before.aside + 10);
+    // A store that is gone now is unavailable, and nothing in memory stands in for it.
+    node.store.inner().fail(Some(StoreErrorKind::Unavailable));
+    assert_eq!(node.verdict(&told).await, "the store is unavailable");
+    node.store.inner().fail(None);
+    wire.cut(false);
+    until_served(&node, &told).await;
+    let events: Vec<bool> =
+        events.lock().unwrap().iter().map(|event| matches!(event, CacheEvent::Serves { .. })).collect();
+    assert_eq!(events, [true, false, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_first_heartbeat_nothing_is_served() {
+    let wire = Wire::new();
+    wire.cut(true);
+    let (node, _) = node(Gated::new(MemoryStore::new()), &wire);
+    let told = node.issue().await;
+    for _ in 0..3 {
+        node.verdict(&told).await;
+    }
+    assert_eq!((node.store.counts().aside, node.store.counts().misses), (3, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_began_before_a_change_is_not_served_after_it() {
+    let wire = Wire::new();
+    let (node, _) = node(Gated::new(MemoryStore::new()), &wire);
+    let told = node.issue().await;
+    let other = node.issue().await;
+    until_served(&node, &other).await;
+
+    // A read has its row, and stands still before it returns.
+    node.store.inner().hold();
+    let reading = tokio::spawn({
+        let (node, told) = (node.clone(), told.clone());
+        async move { node.verdict(&told).await }
+    });
+    until(async || node.store.inner().held() == 1).await;
+    node.registry.revoke(told.id, By::unknown()).await.unwrap();
+    node.store.inner().release();
+    assert_eq!(reading.await.unwrap(), "ok 1", "it began before");
+    assert_eq!(node.verdict(&told).await, "revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_a_read_that_began_before_a_change_reads_anew() {
+    let wire = Wire::new();
+    let (node, _) = node(Gated::new(MemoryStore::new()), &wire);
+    let told = node.issue().await;
+    let other = node.issue().await;
+    until_served(&node, &other).await;
+
+    node.store.inner().hold();
+    let read = || {
+        let (node, told) = (node.clone(), told.clone());
+        tokio::spawn(async move { node.verdict(&told).await })
+    };
+    let first = read();
+    until(async || node.store.inner().held() == 1).await;
+    node.registry.revoke(told.id, By::unknown()).await.unwrap();
+    // It starts after the revocation has returned, while the read is still under way.
+    let late = read();
+    until(async || node.store.inner().held() == 1 && node.store.counts().misses == 2).await;
+    node.store.inner().release();
+    assert_eq!((first.await.unwrap().as_str(), late.await.unwrap().as_str()), ("ok 1", "revoked"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_ask_at_once_one_reads() {
+    let wire = Wire::new();
+    let (node, _) = node(Gated::new(MemoryStore::new()), &wire);
+    let told = node.issue().await;
+    let other = node.issue().await;
+    until_served(&node, &other).await;
+    let reads = node.store.inner().reads();
+    node.store.inner().hold();
+    let all: Vec<_> = (0..50)
+        .map(|_| {
+            let (node, told) = (node.clone(), told.clone());
+            tokio::spawn(async move { node.verdict(&told).await })
+        })
+        .collect();
+    until(async || node.store.inner().held() == 1 && Arc::strong_count(&wire.is_cut) > 0).await;
+    node.store.inner().release();
+    for one in all {
+        assert_eq!(one.await.unwrap(), "ok 1");
+    }
+    let after = node.store.inner().reads() - reads;
+    assert!(after <= 2, "{after} reads for 50 that asked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_goes_on_without_the_one_that_began_it_and_ends_with_the_last() {
+    let wire = Wire::new();
+    let (node, _) = node(Gated::new(MemoryStore::new()), &wire);
+    let told = node.issue().await;
+    let other = node.issue().await;
+    until_served(&node, &other).await;
+    node.store.inner().hold();
+    let read = || {
+        let (node, told) = (node.clone(), told.clone());
+        tokio::spawn(async move { node.verdict(&told).await })
+    };
+    let first = read();
+    until(async || node.store.inner().held() == 1).await;
+    let joined = node.store.counts().joined;
+    let second = read();
+    first.abort();
+    let _ = first.await;
+    node.store.inner().release();
+    assert_eq!(second.await.unwrap(), "ok 1");
+    assert!(node.store.counts().joined >= joined);
+    // Given up by all: the next one begins a read of its own.
+    node.store.changed(told.id);
+    node.store.inner().hold();
+    let given_up = read();
+    until(async || node.store.inner().held() == 1).await;
+    given_up.abort();
+    let _ = given_up.await;
+    node.store.inner().release();
+    assert_eq!(node.verdict(&told).await, "ok 1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_asked_for_each_time_and_errors_are_told_to_all() {
+    let node = Node::new(CachedStore::by_age(Gated::new(MemoryStore::new()), Settings::default()));
+    let elsewhere = Node::new(CachedStore::by_age(Gated::new(MemoryStore::new()), Settings::default()));
+    let told = elsewhere.issue().await;
+    for reads in 1..4 {
+        assert_eq!(node.verdict(&told).await, "unknown");
+        assert_eq!(node.store.inner().reads(), reads);
+    }
+    assert_eq!(node.store.counts().entries, 0);
+    for (kind, text) in [
+        (StoreErrorKind::Unavailable, "the store is unavailable"),
+        (StoreErrorKind::Ambiguous, "selectors of one token belong to several records"),
+    ] {
+        node.store.inner().fail(Some(kind));
+        assert_eq!(node.verdict(&told).await, text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_of_one_process_is_read_anew_after_the_bound() {
+    let shared = MemoryStore::new();
+    let settings = Settings::default().bound(Duration::from_millis(100));
+    let [node, beside] = [(), ()].map(|()| Node::new(CachedStore::by_age(Gated::new(shared.clone()), settings)));
+    let told = node.issue().await;
+    assert_eq!(node.verdict(&told).await, "ok 1");
+    beside.registry.revoke(told.id, By::unknown()).await.unwrap();
+    let changed = Instant::now();
+    loop {
+        let (asked, verdict) = (changed.elapsed(), node.verdict(&told).await);
+        assert!(verdict == "revoked" || asked < settings_bound(), "{verdict}, asked {asked:?} after the change");
+        if verdict == "revoked" {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+const fn settings_bound() -> Duration {
+    Duration::from_millis(100)
+}
