@@ -130,7 +130,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
 /// The platform's other API, for people in the web app.
 async fn platform(member: Member) -> Json<Value> {
-    Json(json!({ "user": member.person.0.subject().as_str() }))
+    Json(json!({ "user": member.person.owner.subject().as_str() }))
 }
 
 async fn no_such_place() -> ApiError {

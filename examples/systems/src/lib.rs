@@ -4,6 +4,7 @@
 //! same name: `cargo run -p systems --bin arca -- --demo`.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod arca;
 pub mod arcnm;
 pub mod arka;

@@ -63,7 +63,7 @@ pub async fn audit(State(arpia): State<Arpia>, member: Member) -> Json<Value> {
             "unknown_ip": is_unknown(event.caller.address, &member.account),
         })
     };
-    Json(arpia.audit.of(&member.person.0).into_iter().map(shown).collect())
+    Json(arpia.audit.of(&member.person.owner).into_iter().map(shown).collect())
 }
 
 /// An address that a person calls theirs.
@@ -74,7 +74,7 @@ pub struct KnownAddress {
 
 /// `POST /profile/known-ips`: checked, and mine.
 pub async fn know(State(arpia): State<Arpia>, member: Member, Body(known): Body<KnownAddress>) -> StatusCode {
-    arpia.accounts.know(&member.person.0, known.ip);
+    arpia.accounts.know(&member.person.owner, known.ip);
     StatusCode::NO_CONTENT
 }
 
@@ -84,7 +84,7 @@ fn is_unknown(address: Option<IpAddr>, account: &Account) -> bool {
 
 /// `GET /profile`: the section "ARPIA Personal Tokens".
 pub async fn profile(State(arpia): State<Arpia>, member: Member) -> Result<Json<Value>, ApiError> {
-    let owner = &member.person.0;
+    let owner = &member.person.owner;
     let now = arpia.registry.now()?;
     let mut query = ListQuery::new(Filter::owner(owner.clone()));
     let mut rows = Vec::new();
