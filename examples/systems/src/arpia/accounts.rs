@@ -34,6 +34,11 @@ impl Account {
     pub fn has_collections(&self) -> bool {
         self.rights.exact().any(|scope| super::collection_of(scope).is_some())
     }
+
+    /// Whether a use from there is one that the person should look at.
+    pub fn is_unknown(&self, address: Option<IpAddr>) -> bool {
+        address.is_some_and(|address| !self.known.contains(&address))
+    }
 }
 
 /// The accounts. An owner's tenant is the workspace.

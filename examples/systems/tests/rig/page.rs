@@ -77,13 +77,13 @@ impl Reply {
     /// The boxes and buttons that stand chosen, by their values.
     pub(crate) fn checked(&self) -> Vec<String> {
         let boxes = self.text.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap());
-        boxes.filter(|tag| tag.ends_with(" checked")).map(|tag| attribute(tag, "value").unwrap()).collect()
+        boxes.filter(|tag| format!("{tag} ").contains(" checked ")).map(|tag| attribute(tag, "value").unwrap()).collect()
     }
 
     /// The rows of the table: each cell under its heading.
     pub(crate) fn rows(&self) -> Vec<BTreeMap<String, String>> {
         let (_, body) = self.text.split_once("<tbody").unwrap_or_default();
-        let cell = |cell: &str| Some((unescaped(&attribute(cell, "data-label")?), visible(cell.split_once('>')?.1)));
+        let cell = |cell: &str| Some((attribute(cell, "data-label")?, visible(cell.split_once('>')?.1)));
         body.split("<tr").skip(1).map(|row| row.split("<td").skip(1).filter_map(cell).collect()).collect()
     }
 
@@ -96,7 +96,7 @@ impl Reply {
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let (_, rest) = tag.split('>').next()?.split_once(&format!("{name}=\""))?;
-    Some(rest.split('"').next()?.to_owned())
+    rest.split('"').next().map(unescaped)
 }
 
 /// Text without its tags, and with one space where there are any.
