@@ -77,7 +77,8 @@ impl Reply {
     /// The boxes and buttons that stand chosen, by their values.
     pub(crate) fn checked(&self) -> Vec<String> {
         let boxes = self.text.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap());
-        boxes.filter(|tag| format!("{tag} ").contains(" checked ")).map(|tag| attribute(tag, "value").unwrap()).collect()
+        let chosen = boxes.filter(|tag| tag.split(' ').any(|attribute| attribute == "checked"));
+        chosen.map(|tag| attribute(tag, "value").unwrap()).collect()
     }
 
     /// The rows of the table: each cell under its heading.
