@@ -1,5 +1,7 @@
 //! Arca: API keys of 64 hex digits, in either of two headers.
 
+pub mod page;
+
 use std::sync::Arc;
 
 use axum::{Json, Router, routing::get};
@@ -73,6 +75,7 @@ fn words(answer: &Answer) -> String {
 
 impl Service for Arca {
     const NAME: &'static str = "arca";
+    const PAGE: Option<&'static str> = Some(page::PATH);
 
     fn build(ground: Ground) -> Result<Self, Error> {
         let policy = IssuePolicy {
@@ -98,7 +101,8 @@ impl Service for Arca {
             .errors(ErrorBody::short())
             .idempotency(self.store.clone())
             .router::<Person, _>()?;
-        Ok(api.merge(keys).with_state(self.sessions.clone()))
+        let app = page::router(&self.registry, &self.store)?;
+        Ok(api.merge(keys).merge(app).with_state(self.sessions.clone()))
     }
 
     fn registry(&self) -> &Registry {

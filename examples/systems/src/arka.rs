@@ -1,5 +1,7 @@
 //! ARKA: personal access tokens for a command-line program, for people with a Pro subscription.
 
+pub mod page;
+
 use std::{
     collections::HashSet,
     sync::{Arc, PoisonError, RwLock},
@@ -107,6 +109,7 @@ async fn models(_: Proof) -> Json<Value> {
 
 impl Service for Arka {
     const NAME: &'static str = "arka";
+    const PAGE: Option<&'static str> = Some(page::PATH);
 
     fn build(ground: Ground) -> Result<Self, Error> {
         let plans = Plans::default();
@@ -136,7 +139,8 @@ impl Service for Arka {
             .errors(ErrorBody::problem())
             .idempotency(self.store.clone())
             .router::<Person, _>()?;
-        Ok(api.merge(tokens).with_state(self.sessions.clone()))
+        let app = page::router(&self.registry, &self.store)?;
+        Ok(api.merge(tokens).merge(app).with_state(self.sessions.clone()))
     }
 
     fn registry(&self) -> &Registry {

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod mcp;
+pub mod page;
 pub mod profile;
 pub mod proxy;
 
@@ -130,7 +131,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
 /// The platform's other API, for people in the web app.
 async fn platform(member: Member) -> Json<Value> {
-    Json(json!({ "user": member.person.0.subject().as_str() }))
+    Json(json!({ "user": member.person.owner.subject().as_str() }))
 }
 
 async fn no_such_place() -> ApiError {
@@ -150,6 +151,7 @@ impl Arpia {
 
 impl Service for Arpia {
     const NAME: &'static str = "arpia";
+    const PAGE: Option<&'static str> = Some(page::PATH);
 
     fn build(ground: Ground) -> Result<Self, Error> {
         let (accounts, audit) = (Accounts::default(), Audit::default());
@@ -178,11 +180,10 @@ impl Service for Arpia {
             .idempotency(self.store.clone())
             .router::<Member, _>()?;
         let web = Router::new()
-            .route("/profile", get(profile::profile))
             .route("/profile/audit", get(profile::audit))
             .route("/profile/known-ips", post(profile::know))
             .route("/api/{*path}", any(platform));
-        let all = mcp.merge(proxy).merge(tokens).merge(web);
+        let all = mcp.merge(proxy).merge(tokens).merge(page::router(self)?).merge(web);
         Ok(all.fallback(no_such_place).method_not_allowed_fallback(no_such_method).with_state(self.clone()))
     }
 

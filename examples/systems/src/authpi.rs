@@ -78,7 +78,8 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        Sessions::from_ref(state).of(&parts.headers).ok_or_else(not_signed_in)
+        let signed_in = Sessions::from_ref(state).of(&parts.headers);
+        signed_in.map(|(_, admin)| admin).ok_or_else(not_signed_in)
     }
 }
 

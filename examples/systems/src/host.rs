@@ -12,7 +12,12 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{
+    Router,
+    http::header::SET_COOKIE,
+    response::Redirect,
+    routing::{MethodRouter, get},
+};
 use counterfoil::{Clock, Families, Keyring, Registry, SystemClock, registry::RegistryBuilder};
 use counterfoil_sqlx::SqliteStore;
 use lexopt::ValueExt as _;
@@ -28,6 +33,9 @@ pub trait Service: Sized + Send + Sync + 'static {
 
     /// Its own options on the command line: the name, the value unless one is given, and what it is about.
     const OPTIONS: &'static [(&'static str, &'static str, &'static str)] = &[];
+
+    /// Where people manage their tokens, if they do so in a browser.
+    const PAGE: Option<&'static str> = None;
 
     /// The service on this ground.
     ///
@@ -97,6 +105,9 @@ fn options<S: Service>() -> Result<Option<Options>, Error> {
                 println!("  --listen ADDRESS   where to listen; a free port of 127.0.0.1 unless this is said");
                 println!("  --database FILE    a SQLite file; in memory unless this is said");
                 println!("  --demo             signs a demo owner in, makes them a token, and prints both");
+                if S::PAGE.is_some() {
+                    println!("                     and a link by which a browser is signed in");
+                }
                 for (name, usual, about) in S::OPTIONS {
                     println!("  --{name} VALUE   {about}; {usual} unless this is said");
                 }
@@ -131,9 +142,17 @@ pub async fn run<S: Service>() -> Result<(), Error> {
     };
     let service = S::build(Ground { store, keyring, clock: Arc::new(SystemClock), options: options.own })?;
     let listener = TcpListener::bind(options.listen).await?;
+    let mut routes = service.router()?;
     if options.demo {
-        for (name, value) in service.demo().await? {
+        let made = service.demo().await?;
+        for (name, value) in &made {
             println!("{name}={value}");
+        }
+        let session = made.iter().find(|(name, _)| *name == "SESSION");
+        if let (Some(page), Some((_, session))) = (S::PAGE, session) {
+            let link = format!("/sign-in/{session}");
+            println!("SIGN_IN=http://{}{link}", listener.local_addr()?);
+            routes = routes.route(&link, signing_in(session, page));
         }
     }
     let mut interrupted = Box::pin(tokio::signal::ctrl_c());
@@ -146,9 +165,15 @@ pub async fn run<S: Service>() -> Result<(), Error> {
             drop(interrupted.await);
         }
     };
-    serve(service.router()?, listener, stop).await?;
+    serve(routes, listener, stop).await?;
     service.registry().shutdown().await?; // writes the uses that were noted
     Ok(())
+}
+
+/// Gives a session to a browser. Only a demo signs in by a link: addresses are kept in histories and logs.
+fn signing_in(session: &str, page: &'static str) -> MethodRouter {
+    let cookie = format!("session={session}; Path=/; HttpOnly; SameSite=Lax");
+    get(async move || ([(SET_COOKIE, cookie)], Redirect::to(page)))
 }
 
 /// Answers at `listener` until `stop` comes.

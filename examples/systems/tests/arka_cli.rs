@@ -17,10 +17,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use counterfoil::{By, Caller, Grant, Lifetime, Owner, Token, TokenFormat};
+use counterfoil::{Grant, Lifetime, Owner, Token, TokenFormat};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rig::Rig;
-use systems::{arka::Arka, host::Service as _};
+use systems::{
+    arka::{Arka, page},
+    host::Service as _,
+};
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_arka-code");
@@ -66,10 +69,12 @@ impl World {
         self.rig.service.registry().issue(grant).await.unwrap().token
     }
 
-    /// As the trash icon of the tokens page does it.
-    async fn revoke(&self, token: &Token) {
-        let registry = self.rig.service.registry();
-        registry.revoke_presented(token.expose(), By::unknown(), &Caller::default()).await.unwrap();
+    /// With the trash icon beside the token's name on the tokens page.
+    async fn revoke(&self, name: &str) {
+        let session = self.rig.service.sessions.sign_in(Self::ann()).unwrap();
+        let page = self.rig.page(&session, page::PATH).await;
+        let reply = self.rig.submit(&session, &page.link(&format!("🗑 Delete {name}")).unwrap(), &[]).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
     }
 
     fn file(&self) -> PathBuf {
@@ -116,8 +121,8 @@ impl World {
     }
 }
 
-fn created_at_page(err: &str) -> String {
-    format!("Create a token at {PAGE}\n{err}")
+fn created_at(server: &str, err: &str) -> String {
+    format!("Create a token at {server}/app/personal/settings/tokens\n{err}")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,12 +179,18 @@ async fn login_opens_the_tokens_page_and_prompts_for_the_paste_without_showing_i
         shown += &text;
     }
     assert!(child.wait().unwrap().success(), "{shown}");
-    assert!(shown.contains(PAGE) && shown.contains("Logged in.") && shown.contains("MacBook Pro"), "{shown}");
+    let url = format!("{}{}", world.rig.url, PAGE.strip_prefix("https://arka-ai.com").unwrap());
+    assert!(shown.contains(&url) && shown.contains("Logged in.") && shown.contains("MacBook Pro"), "{shown}");
     assert!(!shown.contains(token.expose()), "{shown}");
     while !opened.exists() {
         assert!(Instant::now() < end, "no browser was opened");
     }
-    assert_eq!(fs::read_to_string(opened).unwrap(), PAGE);
+    let opened = fs::read_to_string(opened).unwrap();
+    assert_eq!(opened, url);
+    // It is the page that the service has, on which the token stands.
+    let session = world.rig.service.sessions.sign_in(World::ann()).unwrap();
+    let page = world.rig.page(&session, opened.strip_prefix(&world.rig.url).unwrap()).await;
+    assert_eq!((page.heading().as_str(), &*page.rows()[0]["Name"]), ("Personal Access Tokens", "MacBook Pro"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,7 +260,7 @@ async fn logout_clears_the_stored_token_and_leaves_it_good() {
          This is local: the token works until it is revoked. Revoke it at {PAGE}\n",
         world.file().display()
     );
-    assert_eq!(world.run(&[], &["logout"], ""), said(&expected));
+    assert_eq!(world.run(&[], &["logout", "--server", "https://arka-ai.com"], ""), said(&expected));
     assert_eq!(world.kept(), None);
     assert_eq!(world.ask().code, 1);
     assert_eq!(world.run(&[], &["ask", "why?", "--api-key", token.expose()], "").code, 0);
@@ -261,7 +272,7 @@ async fn a_program_with_a_revoked_token_stops_working_at_once() {
     let (lost, other) = (world.token("Work Laptop").await, world.token("MacBook Pro").await);
     assert_eq!(world.log_in(&lost).code, 0);
     assert_eq!(world.ask().code, 0);
-    world.revoke(&lost).await;
+    world.revoke("Work Laptop").await;
     assert_eq!(world.ask(), failed(INVALID));
     // Each is revoked by itself: the other device goes on.
     assert_eq!(world.run(&[("ARKA_API_KEY", other.expose())], &["ask", "why?"], "").code, 0);
@@ -271,8 +282,8 @@ async fn a_program_with_a_revoked_token_stops_working_at_once() {
 async fn an_invalid_token_is_told_by_the_server_and_not_stored() {
     let world = World::new().await;
     let token = world.token("MacBook Pro").await;
-    world.revoke(&token).await;
-    assert_eq!(world.log_in(&token), failed(&created_at_page(INVALID)));
+    world.revoke("MacBook Pro").await;
+    assert_eq!(world.log_in(&token), failed(&created_at(&world.rig.url, INVALID)));
     assert_eq!(world.kept(), None);
 }
 
@@ -282,9 +293,10 @@ async fn a_token_that_does_not_start_with_arka_is_told_without_a_server() {
     let token = TokenFormat::builder("arca").build().unwrap().fake().unwrap();
     let expected = "this does not begin with `arka_`, as every token of this program does\n";
     // Nobody is there: whoever asked would say so.
-    let nobody = [("ARKA_API_URL", "http://127.0.0.1:1")];
-    let login = world.run(&nobody, &["login"], &token);
-    assert_eq!(login, failed(&created_at_page(&format!("arka-code: not a token: {expected}"))));
+    let nobody = "http://127.0.0.1:1";
+    let login = world.run(&[], &["login", "--server", nobody], &token);
+    assert_eq!(login, failed(&created_at(nobody, &format!("arka-code: not a token: {expected}"))));
+    let nobody = [("ARKA_API_URL", nobody)];
     let ask = world.run(&nobody, &["ask", "why?", "--api-key", &token], "");
     assert_eq!(ask, failed(&format!("arka-code: the token from the option --api-key cannot be used: {expected}")));
 }
@@ -308,7 +320,7 @@ async fn without_a_pro_subscription_the_text_and_the_link_are_shown() {
     assert_eq!(world.run(&[], &["whoami"], ""), failed(NO_PRO));
 
     let kept = world.kept();
-    assert_eq!(world.log_in(&token), failed(&created_at_page(NO_PRO)));
+    assert_eq!(world.log_in(&token), failed(&created_at(&world.rig.url, NO_PRO)));
     assert_eq!(world.kept(), kept); // the old token stays
 
     world.rig.service.plans.subscribe(&World::ann());

@@ -18,6 +18,13 @@ const SERVICES: [(&str, &str, &str, &str, &str); 5] = [
     ("authpi", env!("CARGO_BIN_EXE_authpi"), "/v1/me", "authorization", "Bearer "),
 ];
 
+/// The services with a page for people, and where it stands.
+const PAGES: [(&str, &str, &str); 3] = [
+    ("arca", env!("CARGO_BIN_EXE_arca"), "/app/settings/api-keys"),
+    ("arka", env!("CARGO_BIN_EXE_arka"), "/app/personal/settings/tokens"),
+    ("arpia", env!("CARGO_BIN_EXE_arpia"), "/profile/personal-tokens"),
+];
+
 struct Running {
     process: Child,
     printed: Vec<(String, String)>,
@@ -85,11 +92,34 @@ async fn a_demo_prints_a_session_and_a_token_that_opens_the_api_and_then_where_i
 async fn the_demo_of_arpia_prints_a_collection_token_before_it_listens() {
     let running = Running::start(env!("CARGO_BIN_EXE_arpia"), &["--demo"]);
     let names: Vec<_> = running.printed.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["SESSION", "TOKEN", "COLLECTION_TOKEN", "LISTENING"]);
+    assert_eq!(names, ["SESSION", "TOKEN", "COLLECTION_TOKEN", "SIGN_IN", "LISTENING"]);
     let path = format!("/mcp/?token={}", running.value("COLLECTION_TOKEN"));
     let bearer = format!("Bearer {}", running.value("TOKEN"));
     assert_eq!(status(running.value("LISTENING"), &path, "authorization", &bearer).await, 200);
     running.stop();
+}
+
+#[tokio::test]
+async fn the_demo_of_a_service_with_a_page_prints_a_link_that_signs_a_browser_in() {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    for (name, binary, page) in PAGES {
+        let running = Running::start(binary, &["--demo"]);
+        let (url, session) = (running.value("LISTENING"), running.value("SESSION").to_owned());
+        let sign_in = format!("/sign-in/{session}");
+        assert_eq!(running.value("SIGN_IN"), format!("{url}{sign_in}"), "{name}");
+        let reply = client.get(running.value("SIGN_IN")).send().await.unwrap();
+        let [place, cookie] = ["location", "set-cookie"].map(|header| reply.headers()[header].to_str().unwrap());
+        assert_eq!((reply.status().as_u16(), place), (303, page), "{name}");
+        assert_eq!(cookie, format!("session={session}; Path=/; HttpOnly; SameSite=Lax"), "{name}");
+        assert_eq!(status(url, page, "cookie", cookie.split(';').next().unwrap()).await, 200, "{name}");
+        assert_eq!(status(url, page, "cookie", "session=another").await, 401, "{name}");
+        // No other link signs anybody in.
+        assert_eq!(status(url, "/sign-in/another", "x-nothing", "").await, 404, "{name}");
+        running.stop();
+        let running = Running::start(binary, &[]);
+        assert_eq!(status(running.value("LISTENING"), &sign_in, "x-nothing", "").await, 404, "{name}");
+        running.stop();
+    }
 }
 
 #[tokio::test]

@@ -17,10 +17,7 @@ use counterfoil::{
 use counterfoil_axum::management::{ApiError, Declined, Operation, PathParams, Session};
 
 use super::{ALL_COLLECTIONS, Arpia, LLM_PROXY};
-use crate::{
-    host::Error,
-    session::{Person, not_signed_in},
-};
+use crate::{host::Error, session::Person};
 
 /// A person's account. A real service looks into its database.
 #[derive(Debug, Clone)]
@@ -36,6 +33,11 @@ impl Account {
     /// Whether it has access to any collection.
     pub fn has_collections(&self) -> bool {
         self.rights.exact().any(|scope| super::collection_of(scope).is_some())
+    }
+
+    /// Whether a use from there is one that the person should look at.
+    pub fn is_unknown(&self, address: Option<IpAddr>) -> bool {
+        address.is_some_and(|address| !self.known.contains(&address))
     }
 }
 
@@ -136,9 +138,9 @@ impl FromRequestParts<Arpia> for Member {
             let text = "personal tokens do not grant access here: sign in instead";
             return Err(ApiError::new(StatusCode::FORBIDDEN, "session_required", text));
         }
-        let owner = arpia.sessions.of(&parts.headers).ok_or_else(not_signed_in)?;
-        let account = arpia.accounts.active(&owner).map_err(Declined::from)?;
-        Ok(Self { person: Person(owner), account })
+        let person = Person::of(&arpia.sessions, &parts.headers)?;
+        let account = arpia.accounts.active(&person.owner).map_err(Declined::from)?;
+        Ok(Self { person, account })
     }
 }
 

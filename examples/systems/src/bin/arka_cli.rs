@@ -22,9 +22,7 @@ usage: arka-code [--api-key TOKEN] [--server URL] [--no-browser] COMMAND
   ask QUESTION   asks ARKA
 
 The token is taken from --api-key, else from ARKA_API_KEY, else from what login has stored.
-The server is --server, else ARKA_API_URL, else https://arka-ai.com.";
-
-const TOKENS_PAGE: &str = "https://arka-ai.com/app/personal/settings/tokens";
+The server is --server, else ARKA_API_URL, else https://arka-ai.com; the tokens page is there too.";
 
 fn main() -> ExitCode {
     match run() {
@@ -57,7 +55,7 @@ fn run() -> Result<String, Error> {
     let client = Client::builder("arka-code-nodejs", arka::format()?, &format!("{server}/v1/token"))
         .flag("--api-key")
         .variable("ARKA_API_KEY")
-        .tokens_page(TOKENS_PAGE)
+        .tokens_page(&format!("{server}{}", arka::page::PATH))
         .build()?;
     let api_key = api_key.as_deref();
     let words: Vec<_> = words.iter().map(String::as_str).collect();

@@ -5,6 +5,8 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod page;
+
 use counterfoil::Owner;
 use counterfoil_sqlx::SqliteStore;
 use rig::{DAY, Rig, START, Send as _};

@@ -6,6 +6,8 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod page;
+
 use counterfoil::Owner;
 use rig::{DAY, Rig, START, Send as _};
 use serde_json::{Value, json};

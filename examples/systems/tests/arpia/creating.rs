@@ -3,10 +3,11 @@
 use counterfoil::Owner;
 use counterfoil_sqlx::SqliteStore;
 use serde_json::{Value, json};
-use systems::arpia;
+use systems::arpia::{self, page::PATH};
 
 use crate::{
     DAY_SECONDS, ELSEWHERE, TOKENS, WORKSPACE, is, join, mcp,
+    page::{ALL, NEW, made, refused},
     rig::{DAY, START, Send as _},
     wish, world, world_on,
 };
@@ -131,7 +132,7 @@ async fn a_token_is_shown_only_once() {
     let made = made.json();
     let secret = &made["token"].as_str().unwrap()[15..];
     let item = format!("{TOKENS}/{}", made["id"].as_str().unwrap());
-    for path in [TOKENS, &item, "/profile", "/profile/audit"] {
+    for path in [TOKENS, &item, PATH, "/profile/audit"] {
         let shown = world.rig.get(path).session(&world.session).expect(200).await;
         assert!(shown.text.contains(made["id"].as_str().unwrap()), "{path}: {}", shown.text);
         assert!(!shown.text.contains(secret) && !shown.text.contains(&secret[..20]), "{path}: {}", shown.text);
@@ -189,36 +190,31 @@ async fn access_to_at_least_one_collection_is_a_prerequisite() {
         let reply = world.rig.post(TOKENS, &body).session(&bob).expect(403).await.json();
         assert_eq!(reply["code"], "no_collections", "{reply}");
     }
+    let page = world.rig.get(NEW).session(&bob).expect(403).await;
+    assert!(page.has("No collections: missing permissions, contact your admin"), "{}", page.text);
 }
 
 #[tokio::test]
 async fn the_profile_is_for_somebody_who_is_signed_in() {
     let world = world().await;
     let (apt, _) = world.token(json!({})).await;
-    world.rig.get("/profile").session(&world.session).expect(200).await;
-    world.rig.get("/profile").expect(401).await;
-    world.rig.get("/profile").bearer_auth(&apt).expect(403).await;
+    for path in ["/", "/profile", PATH, NEW] {
+        world.rig.get(path).session(&world.session).expect(200).await;
+        world.rig.get(path).expect(401).await;
+        world.rig.get(path).session(&world.session).bearer_auth(&apt).expect(403).await;
+    }
 }
 
 #[tokio::test]
 async fn the_form_asks_for_a_name_an_expiration_a_scope_and_proxy_access() {
     let world = world().await;
-    let form = world.profile().await["Create New Token"].take();
-    let mut fields: Vec<_> = form.as_object().unwrap().keys().collect();
-    fields.sort();
-    assert_eq!(fields, ["AI/LLM Proxy Access", "API Collection Scope", "Expiration", "Token Name"]);
-    // Each option, sent as it stands, makes a token.
-    for expiration in form["Expiration"].as_array().unwrap() {
-        for scope in form["API Collection Scope"].as_array().unwrap() {
-            let mut body = json!({ "name": "of the form", "scopes": [scope["scope"]] });
-            for member in ["expires_in", "expires_at"] {
-                if let Some(value) = expiration.get(member) {
-                    body[member] = value.clone();
-                }
-            }
-            world.rig.post(TOKENS, &body).session(&world.session).expect(201).await;
-        }
+    let form = world.rig.page(&world.session, NEW).await;
+    assert_eq!(form.texts("label")[..2], ["Token Name", "Expiration"]);
+    assert_eq!(form.texts("legend"), ["API Collection Scope", "AI/LLM Proxy Access"]);
+    for hint in ["Friendly name (e.g., \"Claude Code - Laptop\")", "Token validity period", "Allowed collections"] {
+        assert!(form.has(hint), "{hint}: {}", form.text);
     }
+    assert_eq!(form.texts("button"), ["Create Token"]);
 }
 
 #[tokio::test]
@@ -229,14 +225,18 @@ async fn a_token_has_a_friendly_name() {
     let mut unnamed = wish(json!({}));
     unnamed.as_object_mut().unwrap().remove("name");
     world.refused(&unnamed, 400).await;
+    refused(&world, &[("name", ""), ("expiry", "30"), ALL]).await;
 }
 
 #[tokio::test]
 async fn a_token_expires_after_30_60_or_90_days_or_1_year() {
-    for days in [30, 60, 90, 365] {
-        let world = world().await;
-        let (apt, _) = world.token(json!({ "expires_in": days * 86_400 })).await;
-        assert_eq!(world.rows().await[0]["Expiration"], START + days * DAY);
+    let world = world().await;
+    let options = world.rig.page(&world.session, NEW).await.texts("option");
+    assert_eq!(options, ["30 days", "60 days", "90 days", "1 year", "No expiration"]);
+    for (days, end) in [(30, "2026-01-31"), (60, "2026-03-02"), (90, "2026-04-01"), (365, "2027-01-01")] {
+        let world = crate::world().await;
+        let apt = made(&world, &[("name", "laptop"), ("expiry", &days.to_string()), ALL]).await;
+        assert_eq!(world.rows().await[0]["Expiration"].split(' ').next().unwrap(), end);
         world.rig.at(days * DAY - 1);
         assert_eq!(world.at(&world.sales, &apt).await.status, 200, "{days}");
         world.rig.at(days * DAY);
@@ -255,17 +255,10 @@ async fn a_token_without_expiration_lasts() {
 #[tokio::test]
 async fn no_expiration_comes_with_a_warning() {
     let world = world().await;
-    world.token(json!({ "expires_in": null, "expires_at": null })).await;
-    world.rig.at(1);
-    world.token(json!({})).await;
-    let profile = world.profile().await;
-    let option = &profile["Create New Token"]["Expiration"][4];
-    assert_eq!((&option["label"], &option["warning"]), (&json!("No expiration"), &json!("use carefully")));
-    for (at, is_marked) in [(0, true), (1, false)] {
-        let marks = profile["tokens"][at]["marks"].as_array().unwrap();
-        assert_eq!(marks.contains(&json!("no expiration")), is_marked, "{marks:?}");
-    }
-    assert_eq!(profile["tokens"][0]["Expiration"], "No expiration");
+    let form = world.rig.page(&world.session, NEW).await;
+    assert!(form.has("⚠️ No expiration: use carefully."), "{}", form.text);
+    made(&world, &[("name", "laptop"), ("expiry", "never"), ALL]).await;
+    assert_eq!(world.rows().await[0]["Expiration"], "No expiration");
 }
 
 #[tokio::test]
@@ -279,6 +272,9 @@ async fn no_other_expiration_is_taken_behind_the_form() {
     world.refused(&wish(json!({ "expires_in": null, "expires_at": START - 1 })), 400).await;
     let exact = wish(json!({ "expires_in": null, "expires_at": START + 30 * DAY }));
     world.rig.post(TOKENS, &exact).session(&world.session).expect(201).await;
+    for expiry in ["1", "29", "31", "366", "2592000", "date", "0", "Never"] {
+        refused(&world, &[("name", "laptop"), ("expiry", expiry), ALL]).await;
+    }
 }
 
 #[tokio::test]
@@ -287,6 +283,8 @@ async fn an_expiration_must_be_chosen() {
     let mut body = wish(json!({}));
     body.as_object_mut().unwrap().remove("expires_in");
     world.refused(&body, 400).await;
+    refused(&world, &[("name", "laptop"), ALL]).await;
+    refused(&world, &[("name", "laptop"), ("expiry", ""), ALL]).await;
     assert!(world.rows().await.is_empty());
 }
 
@@ -302,6 +300,13 @@ async fn a_later_end_is_one_of_the_same_five() {
     world.rig.put(&expiry, &json!({ "expires_in": 60 * DAY_SECONDS })).session(&world.session).expect(200).await;
     world.rig.at(61 * DAY - 1);
     assert_eq!(world.at(&world.sales, &apt).await.status, 200);
+    let page = format!("{PATH}/{}/expiry", path.rsplit('/').next().unwrap());
+    let options = world.rig.page(&world.session, &page).await.texts("option");
+    assert_eq!(options, ["Choose", "30 days", "60 days", "90 days", "1 year", "No expiration"]);
+    for (expiry, status) in [("31", 422), ("date", 422), ("", 422), ("365", 200)] {
+        let reply = world.rig.submit(&world.session, &page, &[("expiry", expiry)]).await;
+        assert_eq!(reply.status, status, "{expiry}: {}", reply.text);
+    }
     world.rig.put(&expiry, &json!({ "expires_at": null })).session(&world.session).expect(200).await;
     world.rig.at(9000 * DAY);
     assert_eq!(world.at(&world.sales, &apt).await.status, 200);

@@ -184,7 +184,7 @@ async fn every_answer_is_json() {
         rig.get("/llm/chat").bearer_auth(&apt),
         rig.get("/api/pipelines"),
         rig.get("/api/pipelines").session(&world.session),
-        rig.get("/profile").session(&world.session),
+        rig.get(crate::TOKENS).session(&world.session),
         rig.post(crate::TOKENS, &json!({ "expires_at": START })).session(&world.session),
     ] {
         let reply = request.reply().await;

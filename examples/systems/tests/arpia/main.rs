@@ -9,14 +9,20 @@ mod rig;
 mod creating;
 mod examples;
 mod managing;
+mod page;
 mod proxy;
 mod using;
+
+use std::collections::BTreeMap;
 
 use counterfoil::Owner;
 use counterfoil_sqlx::SqliteStore;
 use rig::{Reply, Rig, Send as _};
 use serde_json::{Value, json};
-use systems::arpia::Arpia;
+use systems::{
+    arpia::{Arpia, page::PATH},
+    host::Service as _,
+};
 
 pub(crate) const WORKSPACE: &str = "13a4ebf0f1";
 pub(crate) const ELSEWHERE: &str = "0badc0ffee";
@@ -99,16 +105,16 @@ impl World {
         self.rig.post("/llm/chat", &message).bearer_auth(apt).reply().await
     }
 
-    /// Ann's profile, once the uses that were noted are written.
-    pub(crate) async fn profile(&self) -> Value {
-        use systems::host::Service as _;
+    /// The rows of the table on Ann's page, or pages, once the uses that were noted are written.
+    pub(crate) async fn rows(&self) -> Vec<BTreeMap<String, String>> {
         self.rig.service.registry().flush_uses().await.unwrap();
-        self.rig.get("/profile").session(&self.session).expect(200).await.json()["ARPIA Personal Tokens"].take()
-    }
-
-    /// The rows of the table.
-    pub(crate) async fn rows(&self) -> Vec<Value> {
-        self.profile().await["tokens"].as_array().unwrap().clone()
+        let mut page = self.rig.page(&self.session, PATH).await;
+        let mut rows = page.rows();
+        while page.link("Next page").is_some() {
+            page = self.rig.follow(&self.session, &page, "Next page").await;
+            rows.extend(page.rows());
+        }
+        rows
     }
 
     pub(crate) async fn audit(&self) -> Vec<Value> {

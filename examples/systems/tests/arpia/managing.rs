@@ -1,6 +1,9 @@
 //! The table of tokens, revoking, and what the page advises.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use systems::arpia::page::PATH;
 
 use crate::{
     DAY_SECONDS, TOKENS, World, is, mcp,
@@ -15,8 +18,8 @@ async fn from_elsewhere(world: &World, apt: &str) {
     request.bearer_auth(apt).expect(200).await;
 }
 
-fn has(row: &Value, mark: &str) -> bool {
-    row["marks"].as_array().unwrap().contains(&json!(mark))
+fn has(row: &BTreeMap<String, String>, mark: &str) -> bool {
+    row["Review"].split(", ").any(|found| found == mark)
 }
 
 #[tokio::test]
@@ -26,15 +29,14 @@ async fn the_profile_shows_name_scope_proxy_access_expiration_last_use_and_statu
     world.rig.at(1);
     let specific = json!(["collections:support", "collections:sales", "llm:proxy"]);
     world.token(json!({ "name": "two", "scopes": specific, "expires_in": 90 * DAY_SECONDS })).await;
+    let columns = ["Name", "Scope", "AI/LLM Proxy Access", "Expiration", "Last Used", "Status"];
+    let headings = world.rig.page(&world.session, PATH).await.texts("th");
+    assert_eq!(headings, [&columns[..], &["Review", "Actions"]].concat());
     let rows = world.rows().await;
-    assert_eq!(rows.len(), 2);
-    for (row, expected) in
-        rows.iter().zip([["all", "All permitted collections", "disabled"], ["two", "sales, support", "enabled"]])
-    {
-        assert_eq!(["Name", "Scope", "AI/LLM Proxy Access"].map(|column| row[column].as_str().unwrap()), expected);
-        assert_eq!((&row["Status"], &row["Last Used"]), (&json!("ACTIVE"), &Value::Null));
-    }
-    assert_eq!([&rows[0]["Expiration"], &rows[1]["Expiration"]], [START + 30 * DAY, START + 1 + 90 * DAY]);
+    let told: Vec<_> = rows.iter().map(|row| columns.map(|column| row[column].as_str())).collect();
+    let all = ["all", "All permitted collections", "disabled", "2026-01-31 00:00 UTC", "Never used", "ACTIVE"];
+    let two = ["two", "sales, support", "enabled", "2026-04-01 00:00 UTC", "Never used", "ACTIVE"];
+    assert_eq!(told, [all, two]);
 }
 
 #[tokio::test]
@@ -50,18 +52,18 @@ async fn the_table_is_whole_however_long_it_is() {
 async fn last_used_is_shown_with_the_ip() {
     let world = world().await;
     let (apt, _) = world.token(json!({})).await;
-    assert_eq!(world.rows().await[0]["Last Used"], Value::Null);
+    assert_eq!(world.rows().await[0]["Last Used"], "Never used");
     world.rig.at(DAY);
     assert_eq!(world.at(&world.sales, &apt).await.status, 200);
-    assert_eq!(world.rows().await[0]["Last Used"], json!({ "at": START + DAY, "ip": "127.0.0.1" }));
+    assert_eq!(world.rows().await[0]["Last Used"], "2026-01-02 00:00 UTC from 127.0.0.1");
     world.rig.at(2 * DAY);
     from_elsewhere(&world, &apt).await;
-    assert_eq!(world.rows().await[0]["Last Used"], json!({ "at": START + 2 * DAY, "ip": "127.0.0.2" }));
+    assert_eq!(world.rows().await[0]["Last Used"], "2026-01-03 00:00 UTC from 127.0.0.2");
     // A claim of the client's is not taken for its address.
     world.rig.at(3 * DAY);
     let claimed = world.rig.get(&mcp(&world.sales)).header("x-forwarded-for", "198.51.100.1");
     claimed.bearer_auth(&apt).expect(200).await;
-    assert_eq!(world.rows().await[0]["Last Used"]["ip"], "127.0.0.1");
+    assert_eq!(world.rows().await[0]["Last Used"], "2026-01-04 00:00 UTC from 127.0.0.1");
 }
 
 #[tokio::test]
@@ -120,6 +122,9 @@ async fn nobody_else_sees_or_revokes_a_token() {
         let owner = counterfoil::Owner::in_tenant(tenant, "mallory").unwrap();
         let session = crate::join(&world.rig, &owner, &["sales"]);
         world.rig.get(&path).session(&session).expect(404).await;
+        assert!(world.rig.page(&session, PATH).await.rows().is_empty());
+        let page = format!("{PATH}/{}/revoke", path.rsplit('/').next().unwrap());
+        world.rig.get(&page).session(&session).expect(404).await;
         world.rig.delete(&path).session(&session).expect(404).await;
     }
     world.rig.delete(&path).expect(401).await;
@@ -162,7 +167,8 @@ async fn unused_and_inactive_tokens_are_marked_for_removal() {
     world.rig.at(DAY);
     assert_eq!(world.at(&world.sales, &used).await.status, 200);
     let marked = async |mark| world.rows().await.iter().map(|row| has(row, mark)).collect::<Vec<_>>();
-    assert_eq!(marked("never used").await, [false, true]);
+    let unused: Vec<_> = world.rows().await.iter().map(|row| row["Last Used"] == "Never used").collect();
+    assert_eq!((unused, marked("inactive").await), (vec![false, true], vec![false, false]));
     world.rig.at(1 + 90 * DAY);
     assert_eq!(marked("inactive").await, [false, true]);
     world.rig.at(91 * DAY);
@@ -201,5 +207,6 @@ async fn the_management_api_lists_the_same_tokens() {
     let listed = world.rig.get(TOKENS).session(&world.session).expect(200).await.json();
     let id = path.rsplit('/').next().unwrap();
     assert_eq!(listed["tokens"][0]["id"], id);
-    assert_eq!(world.rows().await[0]["id"], id);
+    let page = world.rig.page(&world.session, PATH).await;
+    assert_eq!(page.link("laptop"), Some(format!("{PATH}/{id}")));
 }

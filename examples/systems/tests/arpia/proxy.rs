@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::{
     ELSEWHERE, WORKSPACE, World, is, join,
+    page::{NEW, made},
     rig::{DAY, Send as _},
     world,
 };
@@ -16,11 +17,20 @@ async fn with_proxy(world: &World, session: &str) -> String {
 #[tokio::test]
 async fn proxy_access_is_unchecked_by_default() {
     let world = world().await;
-    let form = world.profile().await["Create New Token"]["AI/LLM Proxy Access"].take();
+    let form = world.rig.page(&world.session, NEW).await;
+    assert_eq!(form.texts("legend")[1], "AI/LLM Proxy Access");
     let label = "Allow this token to call the AI / LLM chat proxy for custom integrations";
-    assert_eq!(form, json!({ "label": label, "scope": "llm:proxy", "checked": false }));
-    let (apt, _) = world.token(json!({})).await;
-    is(&world.chat(&apt).await, 403, "proxy_access_not_enabled");
+    assert_eq!(form.texts("label").last().unwrap(), label);
+    assert!(form.has("AI/LLM usage will count against your workarea's AI budget guardrails."), "{}", form.text);
+    assert_eq!(form.checked(), Vec::<String>::new());
+    let fields = [("name", "agent"), ("expiry", "30"), ("scopes-collections", "all")];
+    let checked = [&fields[..], &[("scopes-proxy", "llm:proxy")]].concat();
+    for (fields, access, status) in [(&fields[..], "disabled", 403), (&checked, "enabled", 200)] {
+        let apt = made(&world, fields).await;
+        assert_eq!(world.chat(&apt).await.status, status, "{fields:?}");
+        world.rig.at(DAY); // the second stands behind the first
+        assert_eq!(world.rows().await.last().unwrap()["AI/LLM Proxy Access"], access);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each service's tests use a part of it")]
 
+pub(crate) mod page;
+
 use std::{sync::Arc, time::Duration};
 
 use counterfoil::{FixedClock, Timestamp};
