@@ -26,7 +26,16 @@ use super::{
 #[must_use]
 pub struct Expiries {
     choices: Vec<Choice>,
-    chosen: usize,
+    chosen: Chosen,
+}
+
+/// What stands chosen when the form opens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Chosen {
+    #[default]
+    First,
+    At(usize),
+    Nothing,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,8 +95,13 @@ impl Expiries {
 
     /// The choice that was added last stands chosen when the form opens.
     pub fn chosen(mut self) -> Self {
-        self.chosen = self.choices.len().saturating_sub(1);
+        self.chosen = self.choices.len().checked_sub(1).map_or(Chosen::First, Chosen::At);
         self
+    }
+
+    /// Nothing stands chosen when the form opens: the person must say.
+    pub fn nothing_chosen(self) -> Self {
+        Self { chosen: Chosen::Nothing, ..self }
     }
 
     /// Those that the registry would take.
@@ -102,7 +116,11 @@ impl Expiries {
 
     /// What stands chosen when the form opens.
     pub(super) fn first(&self, offered: &[&Choice]) -> Option<String> {
-        let wished = self.choices.get(self.chosen).filter(|wished| offered.contains(wished));
+        let wished = match self.chosen {
+            Chosen::First => None,
+            Chosen::At(at) => self.choices.get(at).filter(|wished| offered.contains(wished)),
+            Chosen::Nothing => return None,
+        };
         wished.or(offered.first().copied()).map(|choice| choice.value.clone())
     }
 }

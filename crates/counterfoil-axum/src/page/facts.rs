@@ -195,7 +195,9 @@ impl<'a> Showing<'a> {
             Labelled { label, cell: self.cell(&column, stored) }
         };
         let mut summary = vec![Labelled { label: &words.column_name, cell: name }];
-        summary.extend([Column::Token, Column::Status, Column::Expiry, Column::LastUsed].map(of));
+        // A start that is the family's alone tells nothing of this token.
+        summary.extend((!stored.record.public().ends_with('_')).then(|| of(Column::Token)));
+        summary.extend([Column::Status, Column::Expiry, Column::LastUsed].map(of));
         summary
     }
 }

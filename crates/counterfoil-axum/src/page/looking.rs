@@ -21,7 +21,9 @@ impl<M: PageSession> Visit<M> {
         let page = &self.page;
         let listed = self.session.listed(&self.path).await?;
         let query = query(&request)?;
-        let statuses = match query.status.as_deref() {
+        // Where no choice is offered, none is taken.
+        let status = query.status.as_deref().filter(|_| page.filters);
+        let statuses = match status {
             None => page.usual,
             Some("all") => Statuses::ALL,
             Some(text) => {
@@ -41,20 +43,20 @@ impl<M: PageSession> Visit<M> {
             let list = if self.base.is_empty() { "/" } else { &self.base };
             if query.is_empty() { list.to_owned() } else { format!("{list}?{query}") }
         };
-        let status: Vec<(&str, &str)> = query.status.as_deref().map(|status| ("status", status)).into_iter().collect();
+        let kept: Vec<(&str, &str)> = status.map(|status| ("status", status)).into_iter().collect();
         let next = found.next.map(list::text_of);
         let showing = self.showing();
         let view = view::List {
             can_create: page.has(Operation::Create),
             done: query.done.as_deref().and_then(|done| page.words.done(done)),
-            filters: self.filters(query.status.as_deref(), here),
+            filters: self.filters(status, here),
             headings: page.columns.iter().map(|column| column.heading(&page.words)).collect(),
             rows: found.tokens.iter().map(|stored| showing.row(stored)).collect(),
             has_actions: !page.row_actions.is_empty(),
-            is_filtered: query.status.is_some() || query.after.is_some(),
+            is_filtered: status.is_some() || query.after.is_some(),
             has_unreadable: !found.corrupt.is_empty(),
-            first: query.after.is_some().then(|| here(&status)),
-            next: next.map(|next| here(&[&status[..], &[("after", &next)]].concat())),
+            first: query.after.is_some().then(|| here(&kept)),
+            next: next.map(|next| here(&[&kept[..], &[("after", &next)]].concat())),
             frame,
         };
         reply::page(StatusCode::OK, &view)

@@ -177,6 +177,19 @@ fn the_form_shows_the_ends_that_are_offered_in_the_hosts_words() {
 }
 
 #[test]
+fn where_nothing_stands_chosen_a_choice_must_be_made() {
+    let expiries = Expiries::none().days(30, "30 days").days(60, "60 days");
+    for (expiries, chosen) in
+        [(expiries.clone(), "30"), (expiries.clone().chosen(), "60"), (expiries.nothing_chosen(), "")]
+    {
+        let host = Host::new(policy(), |page, _| page.expiries(expiries));
+        let form = get(format!("{PAGE}/new")).send(&host);
+        assert_eq!(form.has("<option value=\"\">Choose</option>"), chosen.is_empty(), "{form:?}");
+        assert_eq!(form.has(&format!("<option value=\"{chosen}\" selected>")), !chosen.is_empty(), "{form:?}");
+    }
+}
+
+#[test]
 fn without_a_field_the_registrys_default_holds() {
     let lifetimes = Lifetimes::any().by_default(Lifetime::days(5)).unwrap();
     let host = Host::new(IssuePolicy { lifetimes, ..policy() }, |page, _| page.fields([]));

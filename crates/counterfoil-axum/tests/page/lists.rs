@@ -45,6 +45,10 @@ fn a_list_shows_ones_own_of_the_status_that_is_asked_for() {
             assert_eq!(shown.has("<table"), !expected.is_empty(), "{query}");
         }
     }
+    let fixed = stocked(|page| page.without_filters().listing(Statuses::except(Status::Revoked)));
+    for query in ["", "?status=revoked", "?status=all", "?status=none"] {
+        assert_eq!(get(format!("{PAGE}{query}")).send(&fixed).names().join(" "), "over good paused", "{query}");
+    }
     for query in ["?status=", "?status=Active", "?status=active&status=revoked", "?after=", "?after=1"] {
         assert_eq!(get(format!("{PAGE}{query}")).send(&all).status, 400, "{query}");
     }

@@ -53,7 +53,8 @@ pub fn router(arpia: &Arpia) -> Result<Router<Arpia>, Error> {
                 .days(60, "60 days")
                 .days(90, "90 days")
                 .days(365, "1 year")
-                .never("No expiration", "⚠️ No expiration: use carefully."),
+                .never("No expiration", "⚠️ No expiration: use carefully.")
+                .nothing_chosen(),
         )
         .scope_groups([ScopeGroup::any_of("proxy", "AI/LLM Proxy Access").choice(
             ScopeChoice::new(
