@@ -232,7 +232,7 @@ async fn a_token_has_a_friendly_name() {
 async fn a_token_expires_after_30_60_or_90_days_or_1_year() {
     let world = world().await;
     let options = world.rig.page(&world.session, NEW).await.texts("option");
-    assert_eq!(options, ["30 days", "60 days", "90 days", "1 year", "No expiration"]);
+    assert_eq!(options, ["Choose", "30 days", "60 days", "90 days", "1 year", "No expiration"]);
     for (days, end) in [(30, "2026-01-31"), (60, "2026-03-02"), (90, "2026-04-01"), (365, "2027-01-01")] {
         let world = crate::world().await;
         let apt = made(&world, &[("name", "laptop"), ("expiry", &days.to_string()), ALL]).await;
