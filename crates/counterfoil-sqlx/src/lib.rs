@@ -35,6 +35,13 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "sqlite")]
+mod filter;
+#[cfg(feature = "sqlite")]
+mod migrate;
+#[cfg(feature = "sqlite")]
+mod rows;
+
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 #[cfg(feature = "sqlite")]
