@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 mod private;
+mod proxy;
 
 use std::{
     env,
@@ -20,10 +21,11 @@ use std::{
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
 pub(crate) use private::Cluster;
+pub(crate) use proxy::{Cut, Proxy};
 
 /// Where databases are made: a server, and a role that may make them and other roles.
 pub(crate) enum Server {
@@ -63,6 +65,16 @@ impl Server {
         let mut admin = self.options().connect().await.expect("the server takes connections");
         run(&mut admin, &format!("CREATE DATABASE {name} {how}")).await;
         Database { options: self.options().database(&name), admin: self.options(), name }
+    }
+}
+
+impl Server {
+    /// The cluster, to be killed or paused.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        match self {
+            Self::Private(cluster) => cluster,
+            Self::Named(_) => panic!("a server that was named is not ours to kill"),
+        }
     }
 }
 
@@ -108,6 +120,21 @@ impl Database {
     /// How the role that owns the database connects to it.
     pub(crate) fn options(&self) -> PgConnectOptions {
         self.options.clone()
+    }
+
+    /// A proxy to the server, and how to connect through it.
+    pub(crate) async fn behind_proxy(&self) -> (Proxy, PgConnectOptions) {
+        // A socket is only reached past it.
+        let (host, options) = match self.options.get_socket() {
+            None => (self.options.get_host().to_owned(), self.options()),
+            Some(_) => {
+                let options = PgConnectOptions::new_without_pgpass().username(self.options.get_username());
+                ("127.0.0.1".to_owned(), options.database(&self.name).ssl_mode(PgSslMode::Disable))
+            }
+        };
+        let proxy = Proxy::to(host, self.options.get_port()).await;
+        let options = options.host("127.0.0.1").port(proxy.port());
+        (proxy, options)
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {

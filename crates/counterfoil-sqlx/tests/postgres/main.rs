@@ -10,4 +10,5 @@ mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod contract;
+mod faults;
 mod support;

@@ -69,3 +69,12 @@ pub(crate) async fn schema(options: &PgConnectOptions) -> PgConnectOptions {
     admin.close().await;
     options.clone().options([("search_path", &name)])
 }
+
+/// Looks again and again until it is so.
+pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "it did not come to be so");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
