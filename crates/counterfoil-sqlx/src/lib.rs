@@ -34,8 +34,21 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod filter;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod migrate;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod rows;
+
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+
+#[cfg(feature = "postgres")]
+#[doc(inline)]
+pub use postgres::PostgresStore;
 
 #[cfg(feature = "sqlite")]
 #[doc(inline)]

@@ -11,7 +11,6 @@
 //! list takes the SQL from [`MIGRATIONS`] and opens the store with [`SqliteStore::from_migrated_pool`].
 
 mod fault;
-mod filter;
 mod find;
 mod idempotency;
 mod list;

@@ -8,10 +8,8 @@ use counterfoil::{
 };
 use sqlx::{QueryBuilder, Sqlite, SqlitePool, sqlite::SqliteRow};
 
-use super::{
-    fault::fault,
-    rows::{id_of, record_of, token_columns},
-};
+use super::{fault::fault, rows::id_of};
+use crate::rows::{record_of, token_columns};
 
 macro_rules! by_selectors {
     () => {

@@ -8,10 +8,10 @@ use counterfoil::{
 };
 use sqlx::{QueryBuilder, Sqlite, SqlitePool, sqlite::SqliteRow};
 
-use super::{
-    fault::fault,
+use super::{fault::fault, rows::id_of};
+use crate::{
     filter::push_filter,
-    rows::{id_of, record_of, stored_columns, usage_of},
+    rows::{record_of, stored_columns, usage_of},
 };
 
 const BY_ID: &str = concat!(
@@ -104,14 +104,14 @@ async fn by_last_use(
 
 fn by_id(filter: &Filter, now: Timestamp, after: Option<TokenId>, wanted: i64) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(BY_ID);
-    push_filter(&mut query, filter, now);
+    push_filter(&mut query, filter, "u.at", now);
     push_rest(&mut query, after, wanted);
     query
 }
 
 fn used(filter: &Filter, now: Timestamp, after: Option<(Timestamp, TokenId)>, wanted: i64) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(USED);
-    push_filter(&mut query, filter, now);
+    push_filter(&mut query, filter, "u.at", now);
     if let Some((at, id)) = after {
         // The first half says nothing new: it lets the index begin at the place.
         query.push(" AND u.at <= ").push_bind(at.unix_millis());
@@ -124,7 +124,7 @@ fn used(filter: &Filter, now: Timestamp, after: Option<(Timestamp, TokenId)>, wa
 
 fn unused(filter: &Filter, now: Timestamp, after: Option<TokenId>, wanted: i64) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(BY_ID);
-    push_filter(&mut query, filter, now);
+    push_filter(&mut query, filter, "u.at", now);
     query.push(" AND u.token_id IS NULL");
     push_rest(&mut query, after, wanted);
     query

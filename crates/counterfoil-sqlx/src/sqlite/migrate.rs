@@ -1,15 +1,13 @@
 //! The schema: which one is there, and how it gets there.
 
-use counterfoil::store::{StoreError, StoreErrorKind};
-use sqlx::{
-    SqlSafeStr as _, SqliteConnection, SqlitePool,
-    migrate::{Migrate as _, MigrateError, Migration, MigrationType},
-};
+use counterfoil::store::StoreError;
+use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{
     fault::{fault, other},
     write::{begin, commit},
 };
+use crate::migrate::{TABLE, expect, migration_fault, not_newer, run};
 
 /// The schema's steps, in order: each one's version and SQL, a script of several statements.
 ///
@@ -20,8 +18,6 @@ use super::{
 pub const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../../migrations/sqlite/1_tokens.sql"))];
 
 const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
-
-const TABLE: &str = "_counterfoil_migrations";
 
 /// Brings the schema to the version known here. Where it is, nothing is written, so that a read-only file will do.
 pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
@@ -34,21 +30,14 @@ pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     // Of two nodes that start at once the second finds the work done; all steps are made or none.
     let mut transaction = begin(writer).await?;
     if found(&mut transaction).await? != Some(KNOWN) {
-        run(&mut transaction).await.map_err(migration_fault)?;
+        run(&mut *transaction, MIGRATIONS).await.map_err(|error| migration_fault(error, fault))?;
     }
     commit(transaction).await
 }
 
-/// Holds the schema that a host's own migrator has made against the version known here.
 pub(super) async fn check(readers: &SqlitePool) -> Result<(), StoreError> {
     let mut connection = readers.acquire().await.map_err(fault)?;
-    match found(&mut connection).await? {
-        Some(KNOWN) => Ok(()),
-        Some(older) => {
-            Err(other(format!("the schema is of version {older}, expected {KNOWN}: run the later migrations")))
-        }
-        None => Err(other("no table `counterfoil_schema`: run the migrations first")),
-    }
+    expect(found(&mut connection).await?, KNOWN)
 }
 
 /// Refuses a pool on which nothing would go with a token's row when that is deleted.
@@ -59,12 +48,9 @@ pub(super) async fn check_foreign_keys(pool: &SqlitePool) -> Result<(), StoreErr
 
 /// The version of the schema, if there is one.
 async fn found(connection: &mut SqliteConnection) -> Result<Option<i64>, StoreError> {
-    let version = version_in(connection, "counterfoil_schema", "SELECT max(version) FROM counterfoil_schema").await?;
-    let migrated = version_in(connection, TABLE, "SELECT max(version) FROM _counterfoil_migrations").await?;
-    match version.max(migrated) {
-        Some(found) if found > KNOWN => Err(StoreErrorKind::NewerSchema { found, known: KNOWN }.into()),
-        _ => Ok(version),
-    }
+    let schema = version_in(connection, "counterfoil_schema", "SELECT max(version) FROM counterfoil_schema").await?;
+    let noted = version_in(connection, TABLE, "SELECT max(version) FROM _counterfoil_migrations").await?;
+    not_newer(schema, noted, KNOWN)
 }
 
 async fn version_in(
@@ -82,34 +68,4 @@ async fn version_in(
         return Ok(None);
     }
     sqlx::query_scalar(statement).fetch_one(&mut *connection).await.map_err(fault)
-}
-
-/// What sqlx's `Migrator` does, which itself can be run on a pool or in a future that is not `Send`.
-async fn run(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
-    connection.ensure_migrations_table(TABLE).await?;
-    let applied = connection.list_applied_migrations(TABLE).await?;
-    for (version, sql) in MIGRATIONS {
-        let step = Migration::new(*version, "counterfoil".into(), MigrationType::Simple, sql.into_sql_str(), false);
-        match applied.iter().find(|applied| applied.version == *version) {
-            None => connection.apply(TABLE, &step).await.map(drop)?,
-            Some(applied) if applied.checksum == step.checksum => {}
-            Some(_) => return Err(MigrateError::VersionMismatch(*version)),
-        }
-    }
-    Ok(())
-}
-
-fn migration_fault(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-            let fault = fault(error);
-            // A duplicate here is a table's row, not a token's.
-            let kind = match fault.kind() {
-                StoreErrorKind::Duplicate => StoreErrorKind::Other,
-                kind => kind.clone(),
-            };
-            StoreError::new(kind).with_source(fault)
-        }
-        error => StoreError::new(StoreErrorKind::Other).with_source(error),
-    }
 }

@@ -9,10 +9,10 @@ use sqlx::{QueryBuilder, Row as _, Sqlite, SqlitePool};
 
 use super::{
     fault::fault,
-    filter::push_filter,
     rows::try_id,
     write::{begin, commit},
 };
+use crate::filter::push_filter;
 
 pub(super) async fn revoke(
     writer: &SqlitePool,
@@ -60,6 +60,6 @@ fn push_matching(query: &mut QueryBuilder<Sqlite>, filter: &Filter, now: Timesta
         " AND rowid IN (SELECT t.rowid FROM counterfoil_token AS t \
          LEFT JOIN counterfoil_usage AS u ON u.token_id = t.id WHERE ",
     );
-    push_filter(query, filter, now);
+    push_filter(query, filter, "u.at", now);
     query.push(")");
 }

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 
 use counterfoil::{
     Record, Row, Timestamp, TokenId,
-    record::{CorruptRecord, Revision, SlotRow},
+    record::{CorruptRecord, Revision},
     store::{StoreError, StoreErrorKind},
 };
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction, sqlite::SqliteRow};
 
 use super::{
     fault::{fault, other},
-    rows::{bind_row, value},
+    rows::value,
 };
+use crate::rows::{bind_row, column, selectors_of};
 
 /// The lock on every owner at once: SQLite has one writer. Taken before the first read, since a transaction that reads
 /// first and finds the file changed when it comes to write fails, however long it waits.
@@ -123,16 +124,6 @@ impl<'r> Earlier<'r> {
             selectors: value(row, 4).unwrap_or("").split_ascii_whitespace().collect(),
         })
     }
-}
-
-/// A count as its column holds it: as [`Record::to_row`] writes it.
-fn column(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn selectors_of(row: &Row) -> BTreeSet<&str> {
-    let slots: [Option<&SlotRow>; 3] = [Some(&row.current), row.retiring.as_ref(), row.spent.as_ref()];
-    slots.into_iter().flatten().map(|slot| slot.selector.as_str()).collect()
 }
 
 async fn add_selector(connection: &mut SqliteConnection, id: TokenId, selector: &str) -> Result<(), StoreError> {

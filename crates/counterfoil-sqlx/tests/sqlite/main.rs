@@ -1,6 +1,8 @@
 //! `SqliteStore` against the contracts of `TokenStore` and `IdempotencyStore`, on real files.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod damage;
 mod find;
 mod idempotency;

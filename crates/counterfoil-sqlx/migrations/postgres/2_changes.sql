@@ -1,0 +1,51 @@
+-- Tells on the channel `counterfoil_changes` what no cache may go on holding, whoever makes the change: a payload is the
+-- token's id and its selectors, before the change and after it, or `*` for all tokens. Uses are kept in a table of their
+-- own and tell nothing.
+
+CREATE FUNCTION counterfoil_tell_token() RETURNS trigger LANGUAGE plpgsql AS $function$
+BEGIN
+    -- A text that is too long to be told would stand in the way of the change itself. The id comes first and fits.
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM pg_catalog.pg_notify('counterfoil_changes', pg_catalog.left(pg_catalog.concat_ws(
+            ' ', OLD.id, OLD.selector, OLD.retiring_selector, OLD.spent_selector), 1900));
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM pg_catalog.pg_notify('counterfoil_changes', pg_catalog.left(pg_catalog.concat_ws(
+            ' ', NEW.id, NEW.selector, NEW.retiring_selector, NEW.spent_selector), 1900));
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
+CREATE TRIGGER counterfoil_token_came_or_went AFTER INSERT OR DELETE ON counterfoil_token
+    FOR EACH ROW EXECUTE FUNCTION counterfoil_tell_token();
+
+CREATE TRIGGER counterfoil_token_changed AFTER UPDATE ON counterfoil_token
+    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION counterfoil_tell_token();
+
+CREATE FUNCTION counterfoil_tell_selector() RETURNS trigger LANGUAGE plpgsql AS $function$
+BEGIN
+    PERFORM pg_catalog.pg_notify('counterfoil_changes', pg_catalog.left(pg_catalog.concat_ws(
+        ' ', OLD.token_id, OLD.selector), 1900));
+    RETURN NULL;
+END
+$function$;
+
+-- A selector that is new takes nothing back, and one that goes with its token was told by that.
+CREATE TRIGGER counterfoil_selector_changed AFTER UPDATE OR DELETE ON counterfoil_selector
+    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0) EXECUTE FUNCTION counterfoil_tell_selector();
+
+CREATE FUNCTION counterfoil_tell_all() RETURNS trigger LANGUAGE plpgsql AS $function$
+BEGIN
+    PERFORM pg_catalog.pg_notify('counterfoil_changes', '*');
+    RETURN NULL;
+END
+$function$;
+
+CREATE TRIGGER counterfoil_token_emptied AFTER TRUNCATE ON counterfoil_token
+    FOR EACH STATEMENT EXECUTE FUNCTION counterfoil_tell_all();
+
+CREATE TRIGGER counterfoil_selector_emptied AFTER TRUNCATE ON counterfoil_selector
+    FOR EACH STATEMENT EXECUTE FUNCTION counterfoil_tell_all();
+
+UPDATE counterfoil_schema SET version = 2;

@@ -1,0 +1,199 @@
+//! Records in PostgreSQL.
+//!
+//! # Whose schema
+//!
+//! The tables stand in the host's own database, in the first schema of the connections' search path. Their names begin
+//! with `counterfoil_`, and the migrations are noted apart from the host's, so both may be run in either order.
+//! [`PostgresStore::from_pool`] runs them, however many nodes start at once. A host that wants every migration in its own
+//! list takes the SQL from [`MIGRATIONS`] and opens the store with [`PostgresStore::from_migrated_pool`].
+//!
+//! For a schema of their own make it, and put it in front on every connection of the pool:
+//! `PgConnectOptions::options([("search_path", "tokens")])`, or `ALTER ROLE … SET search_path` where a pooler does not
+//! let options through. All nodes must have the same one: another search path may be another table.
+//!
+//! The database's encoding must be UTF-8.
+//!
+//! # The least that a role needs
+//!
+//! Let the owner of the tables migrate, and the service connect as another role that can neither change nor empty them.
+//! With `USAGE` on the schema, these are all of its rights; `app` stands for its name.
+//!
+//! ```sql
+#![doc = include_str!("../migrations/postgres/grants.sql")]
+//! ```
+//!
+//! # The pool
+//!
+//! - A pool that tries each connection before it hands it out, as sqlx's do unless told otherwise, adds a round trip to
+//!   every read. `test_before_acquire(false)` is safe with this store: a call that meets a dead connection, and is known to have
+//!   changed nothing, goes on with a live one.
+//! - Behind a pooler that gives a connection for a transaction, prepared statements must follow their client: PgBouncer
+//!   does that from 1.21 on, with `max_prepared_statements` above zero. Every statement here is a named one, and nothing
+//!   else of a session is used: no `SET` outlives its transaction, and the migrations' lock ends with theirs. sqlx prepares in a
+//!   message exchange of its own, so an empty statement cache is no way out. Listening for
+//!   [changes](CHANGES) needs a connection past such a pooler.
+//! - `synchronous_commit` stays as the host has set it. If it is off, a write that was acknowledged may be lost with the
+//!   server, a revocation among them; with a standby to fail over to it must be `on` and the standby synchronous.
+//!
+//! # Failures
+//!
+//! Every call ends within the store's [deadline](PostgresStore::deadline): a server that is gone, paused or unreachable
+//! is [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable), never a refusal. Within it, up to five attempts
+//! are made, with pauses of some milliseconds between them:
+//!
+//! | the attempt failed by | then |
+//! |---|---|
+//! | a serialization failure or a deadlock (SQLSTATE 40001, 40P01), at a commit as well | it is repeated: the server has undone it |
+//! | a lost connection, while reading or before a commit was sent | it is repeated on a connection that answers |
+//! | a lost connection after a commit was sent, or during a claim in one statement | it is not repeated: it may have been done. [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) |
+//! | a standby, a read-only database, a full disk | [`ReadOnly`](counterfoil::store::StoreErrorKind::ReadOnly); reads go on |
+//!
+//! # Databases that speak its protocol
+//!
+//! What such a database must have: `INSERT … ON CONFLICT`, `FOR UPDATE SKIP LOCKED`, statements that change rows inside
+//! `WITH`, and answers to conflicts of 40001, which are repeated as above: more often than in PostgreSQL, so keep
+//! an eye on the tokens of one owner that are minted at once. Transactions ask for `READ COMMITTED` and are right under
+//! anything stricter. Where there are no advisory locks, let one node start first. Where there are no triggers or no
+//! `NOTIFY`, leave step 2 of [`MIGRATIONS`] out, note version 2 in `counterfoil_schema` by hand, and let no cache rely on [`CHANGES`].
+//! This crate is tested on PostgreSQL alone.
+
+mod call;
+mod fault;
+mod find;
+mod idempotency;
+mod lease;
+mod list;
+mod migrate;
+mod open;
+mod revoke;
+mod rows;
+mod upkeep;
+mod uses;
+mod write;
+
+use std::{sync::Arc, time::Duration};
+
+use counterfoil::{
+    KeyId, Mark, Record, Selector, Timestamp, TokenId, TokenStore,
+    record::{Revision, Use},
+    store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored},
+};
+use sqlx::PgPool;
+
+pub use migrate::MIGRATIONS;
+
+/// The channel on which a trigger tells of every change of a token's row that a verdict may depend on, by whichever hand:
+/// `LISTEN counterfoil_changes`.
+///
+/// A payload is a token's id and up to three selectors, separated by spaces: `0197b0a0-6c00-7aaa-8aaa-aaaaaaaaaaaa
+/// EXAMPLEEXAMP`. A change tells those before it and, where they differ, those after it in a payload of their own; so do
+/// a token that is made, one that is deleted, and a row of `counterfoil_selector` that is changed or deleted by hand. `*` means all
+/// tokens, after a `TRUNCATE`. Uses are not told. It is sent with the commit, so what is read afterwards
+/// is the change or a later one.
+///
+/// A channel belongs to the database, not to a schema. Triggers do not fire for what logical replication writes, nor
+/// under `session_replication_role = replica`: whoever loads rows in bulk sets that, or sends `*` by hand.
+pub const CHANGES: &str = "counterfoil_changes";
+
+/// A [`TokenStore`] and [`IdempotencyStore`](counterfoil::store::IdempotencyStore) in PostgreSQL.
+///
+/// Clones share the pool. A call whose future is dropped has written all or nothing.
+///
+/// ```no_run
+/// use counterfoil::{Keyring, Registry, TokenFormat};
+/// use counterfoil_sqlx::PostgresStore;
+/// use sqlx::postgres::PgPoolOptions;
+///
+/// # async fn start(keyring: Keyring) -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = PgPoolOptions::new()
+///     .max_connections(20)
+///     .test_before_acquire(false)
+///     .connect("postgres://app@db.internal/shop")
+///     .await?;
+/// let store = PostgresStore::from_pool(pool).await?;
+/// let registry = Registry::builder(TokenFormat::builder("acme").build()?, keyring, store).build()?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Beside what each method names: [`ReadOnly`](counterfoil::store::StoreErrorKind::ReadOnly) if the server takes no
+/// writes; [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) if it is not reached, does not answer within the deadline, or goes away in the middle, so that what was asked for may
+/// have been done; [`Other`](counterfoil::store::StoreErrorKind::Other) for the rest, among it an
+/// [`update`](TokenStore::update) that would change a record's owner. The source is the driver's error, or of the
+/// server's its code and message; its detail, which holds values, is left out.
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+    deadline: Duration,
+    bulk_deadline: Duration,
+}
+
+impl PostgresStore {
+    async fn call<O: call::Operation>(&self, operation: &O) -> Result<O::Output, StoreError> {
+        call::call(&self.pool, self.deadline, operation).await
+    }
+
+    async fn call_in_bulk<O: call::Operation>(&self, operation: &O) -> Result<O::Output, StoreError> {
+        call::call(&self.pool, self.bulk_deadline, operation).await
+    }
+}
+
+impl TokenStore for PostgresStore {
+    async fn insert(&self, record: &Record, limit: Option<u32>, now: Timestamp) -> Result<(), StoreError> {
+        self.call(&write::Insert { row: &record.to_row(), limit, now }).await
+    }
+
+    async fn find(&self, selectors: &[Selector]) -> Result<Option<Arc<Record>>, StoreError> {
+        self.call(&find::Find(selectors)).await
+    }
+
+    async fn get(&self, id: TokenId) -> Result<Option<Stored>, StoreError> {
+        self.call(&list::Get(id)).await
+    }
+
+    async fn list(&self, query: &ListQuery, now: Timestamp) -> Result<Page, StoreError> {
+        self.call_in_bulk(&list::List { query, now }).await
+    }
+
+    async fn update(
+        &self,
+        record: &Record,
+        expected: Revision,
+        limit: Option<u32>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.call(&write::Update { row: &record.to_row(), expected, limit, now }).await
+    }
+
+    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
+        let revoke = revoke::Revoke { target, mark: mark.into(), now };
+        match target {
+            RevokeTarget::Token(_) => self.call(&revoke).await,
+            RevokeTarget::Owner(_) | RevokeTarget::Matching(_) => self.call_in_bulk(&revoke).await,
+        }
+    }
+
+    async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
+        let uses = uses::RecordUses::of(uses);
+        if uses.is_empty() { Ok(()) } else { self.call_in_bulk(&uses).await }
+    }
+
+    async fn purge(
+        &self,
+        revoked_before: Timestamp,
+        expired_before: Option<Timestamp>,
+        max_rows: u32,
+    ) -> Result<u64, StoreError> {
+        self.call_in_bulk(&upkeep::Purge { revoked_before, expired_before, max_rows }).await
+    }
+
+    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
+        self.call(&upkeep::ClaimWarning { id, expiry, threshold }).await
+    }
+
+    async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
+        self.call_in_bulk(&upkeep::CountByKey(key)).await
+    }
+}

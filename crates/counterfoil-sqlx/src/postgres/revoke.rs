@@ -1,0 +1,99 @@
+//! Revocation, which reads no record.
+
+use counterfoil::{
+    Owner, Status, Timestamp, TokenId,
+    record::MarkRow,
+    store::{Filter, Revocation, RevokeTarget},
+};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row as _};
+use uuid::Uuid;
+
+use super::{
+    call::{Manner, Operation},
+    fault::Failure,
+    rows::{id_of, uuid_of},
+};
+use crate::filter::push_filter;
+
+pub(super) struct Revoke<'a> {
+    pub(super) target: &'a RevokeTarget,
+    pub(super) mark: MarkRow,
+    pub(super) now: Timestamp,
+}
+
+impl Operation for Revoke<'_> {
+    type Output = Revocation;
+
+    const MANNER: Manner = Manner::Transaction;
+
+    async fn attempt(&self, connection: &mut PgConnection) -> Result<Revocation, Failure> {
+        if let Some(owner) = self.owner() {
+            lock_owner(connection, owner).await?;
+        }
+        // A version that is the greatest one stays: no row may stand in the way of revoking the others.
+        let mut update = QueryBuilder::<Postgres>::new("UPDATE counterfoil_token AS t SET revoked_at = ");
+        update.push_bind(self.mark.at).push(", revoked_detail = ").push_bind(self.mark.detail.as_str());
+        update.push(", version = t.version + (t.version < 9223372036854775807)::int WHERE t.revoked_at IS NULL AND ");
+        self.push_target(&mut update);
+        update.push(" RETURNING t.id");
+        let rows = update.build().fetch_all(&mut *connection).await?;
+        let mut revoked = rows.iter().map(|row| id_of(row, 0)).collect::<Result<Vec<TokenId>, _>>()?;
+        revoked.sort_unstable();
+        let already = if self.may_be_revoked_before() { self.already(connection, &revoked).await? } else { 0 };
+        Ok(Revocation { revoked, already })
+    }
+}
+
+impl Revoke<'_> {
+    fn owner(&self) -> Option<&Owner> {
+        match self.target {
+            RevokeTarget::Token(_) => None,
+            RevokeTarget::Owner(owner) => Some(owner),
+            RevokeTarget::Matching(filter) => filter.owner.as_ref(),
+        }
+    }
+
+    fn may_be_revoked_before(&self) -> bool {
+        match self.target {
+            RevokeTarget::Token(_) | RevokeTarget::Owner(_) => true,
+            RevokeTarget::Matching(filter) => filter.statuses.contains(Status::Revoked),
+        }
+    }
+
+    /// Counted afterwards, without those just marked: a count before would miss what others mark in between.
+    async fn already(&self, connection: &mut PgConnection, revoked: &[TokenId]) -> Result<u64, sqlx::Error> {
+        let mut already =
+            QueryBuilder::<Postgres>::new("SELECT count(*) FROM counterfoil_token AS t WHERE t.revoked_at IS NOT NULL");
+        let revoked: Vec<Uuid> = revoked.iter().copied().map(uuid_of).collect();
+        already.push(" AND t.id <> ALL (").push_bind(revoked).push(") AND ");
+        self.push_target(&mut already);
+        let already: i64 = already.build().fetch_one(connection).await?.try_get(0)?;
+        Ok(already.unsigned_abs())
+    }
+
+    fn push_target(&self, query: &mut QueryBuilder<Postgres>) {
+        match self.target {
+            RevokeTarget::Token(id) => {
+                query.push("t.id = ").push_bind(uuid_of(*id));
+            }
+            RevokeTarget::Owner(owner) => self.push_matching(query, &Filter::owner(owner.clone())),
+            RevokeTarget::Matching(filter) => self.push_matching(query, filter),
+        }
+    }
+
+    /// Over the very row that is changed, so that a row which another has changed meanwhile is judged as it is now.
+    fn push_matching(&self, query: &mut QueryBuilder<Postgres>, filter: &Filter) {
+        let used_at = "(SELECT u.at FROM counterfoil_usage AS u WHERE u.token_id = t.id)";
+        push_filter(query, filter, used_at, self.now);
+    }
+}
+
+/// Waits for whoever is adding a token of the owner's: it is revoked too. Without a row there is none to wait for.
+async fn lock_owner(connection: &mut PgConnection, owner: &Owner) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT 1 FROM counterfoil_owner WHERE tenant = $1 AND owner = $2 FOR UPDATE")
+        .bind(owner.tenant_or_empty())
+        .bind(owner.subject().as_str())
+        .execute(connection)
+        .await
+        .map(drop)
+}

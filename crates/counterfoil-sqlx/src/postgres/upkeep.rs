@@ -1,0 +1,118 @@
+//! What goes on beside the records: purging, warnings, counts.
+
+use std::time::Duration;
+
+use counterfoil::{KeyId, Timestamp, TokenId};
+use sqlx::{PgConnection, Row as _};
+
+use super::{
+    call::{Manner, Operation},
+    fault::{FOREIGN_KEY_VIOLATION, Failure},
+    rows::uuid_of,
+};
+
+/// Each half is bounded by itself, so that neither walks its whole index. A row is judged once more when it is locked,
+/// and one that somebody is changing is left for the next time. The rest goes with the token's row.
+const PURGE: &str = "WITH \
+     revoked AS MATERIALIZED (SELECT id FROM counterfoil_token WHERE revoked_at < $1 LIMIT $3 \
+     FOR UPDATE SKIP LOCKED), \
+     expired AS MATERIALIZED (SELECT id FROM counterfoil_token WHERE expires_at < $2 LIMIT $3 \
+     FOR UPDATE SKIP LOCKED) \
+     DELETE FROM counterfoil_token WHERE id IN \
+     (SELECT id FROM (SELECT id FROM revoked UNION SELECT id FROM expired) AS due LIMIT $3) \
+     RETURNING tenant, owner";
+
+/// An owner whose lock somebody holds is about to have a token, or is looked at by the next purge of its tokens.
+const LOCK_OWNERS: &str = "SELECT tenant, owner FROM counterfoil_owner \
+     WHERE (tenant, owner) IN (SELECT * FROM unnest($1, $2)) FOR UPDATE SKIP LOCKED";
+
+/// In a statement behind the one that took the locks, so that it sees what their last holders have written.
+const DELETE_OWNERS: &str = "DELETE FROM counterfoil_owner AS o WHERE (tenant, owner) IN (SELECT * FROM unnest($1, $2)) \
+     AND NOT EXISTS (SELECT 1 FROM counterfoil_token AS t WHERE t.tenant = o.tenant AND t.owner = o.owner)";
+
+pub(super) struct Purge {
+    pub(super) revoked_before: Timestamp,
+    pub(super) expired_before: Option<Timestamp>,
+    pub(super) max_rows: u32,
+}
+
+impl Operation for Purge {
+    type Output = u64;
+
+    const MANNER: Manner = Manner::Transaction;
+
+    async fn attempt(&self, connection: &mut PgConnection) -> Result<u64, Failure> {
+        let deleted = sqlx::query(PURGE)
+            .bind(self.revoked_before.unix_millis())
+            .bind(self.expired_before.map(Timestamp::unix_millis))
+            .bind(i64::from(self.max_rows))
+            .fetch_all(&mut *connection)
+            .await?;
+        let mut owners = deleted
+            .iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect::<Result<Vec<(String, String)>, sqlx::Error>>()?;
+        owners.sort_unstable();
+        owners.dedup();
+        if !owners.is_empty() {
+            let (tenants, owners): (Vec<String>, Vec<String>) = owners.into_iter().unzip();
+            let locked: Vec<(String, String)> =
+                sqlx::query_as(LOCK_OWNERS).bind(tenants).bind(owners).fetch_all(&mut *connection).await?;
+            let (tenants, owners): (Vec<String>, Vec<String>) = locked.into_iter().unzip();
+            sqlx::query(DELETE_OWNERS).bind(tenants).bind(owners).execute(&mut *connection).await?;
+        }
+        Ok(deleted.len() as u64)
+    }
+}
+
+pub(super) struct ClaimWarning {
+    pub(super) id: TokenId,
+    pub(super) expiry: Timestamp,
+    pub(super) threshold: Duration,
+}
+
+impl Operation for ClaimWarning {
+    type Output = bool;
+
+    // A second claim would find the first, and nobody would warn.
+    const MANNER: Manner = Manner::Once;
+
+    async fn attempt(&self, connection: &mut PgConnection) -> Result<bool, Failure> {
+        let claimed = sqlx::query(
+            "INSERT INTO counterfoil_warning (token_id, expiry, threshold_ms) \
+             SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM counterfoil_token WHERE id = $1) ON CONFLICT DO NOTHING",
+        )
+        .bind(uuid_of(self.id))
+        .bind(self.expiry.unix_millis())
+        .bind(i64::try_from(self.threshold.as_millis()).unwrap_or(i64::MAX))
+        .execute(connection)
+        .await
+        .map_err(Failure::from);
+        match claimed {
+            Ok(claimed) => Ok(claimed.rows_affected() > 0),
+            // It was purged between the look and the insert.
+            Err(failure) if failure.is_violation(FOREIGN_KEY_VIOLATION) => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+pub(super) struct CountByKey(pub(super) KeyId);
+
+impl Operation for CountByKey {
+    type Output = u64;
+
+    const MANNER: Manner = Manner::Repeatable;
+
+    async fn attempt(&self, connection: &mut PgConnection) -> Result<u64, Failure> {
+        let slots: i64 = sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM counterfoil_token WHERE key_id = $1) \
+             + (SELECT count(*) FROM counterfoil_token WHERE retiring_key_id = $1) \
+             + (SELECT count(*) FROM counterfoil_token WHERE spent_key_id = $1)",
+        )
+        .bind(self.0.as_str())
+        .fetch_one(connection)
+        .await?;
+        Ok(slots.unsigned_abs())
+    }
+}
