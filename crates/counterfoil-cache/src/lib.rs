@@ -56,10 +56,16 @@ mod flight;
 mod keeper;
 mod lease;
 mod moment;
+#[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+mod postgres;
 mod settings;
 mod store;
 
 pub use channel::{Channel, ChannelError, Listener, Signal};
 pub use event::CacheEvent;
+#[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+pub use postgres::PostgresChannel;
 pub use settings::Settings;
 pub use store::{CachedStore, Counts};

@@ -1,0 +1,275 @@
+//! Nodes on one PostgreSQL: what each sees of the others' changes, and of those by hand, also when something breaks.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[allow(unused_imports, reason = "another crate's, of which this one needs a part")]
+#[path = "../../counterfoil-sqlx/tests/cluster/mod.rs"]
+mod cluster;
+mod line;
+mod node;
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use cluster::{Database, Server, own_cluster};
+use counterfoil::By;
+use counterfoil_cache::{CacheEvent, CachedStore, PostgresChannel, Settings};
+use counterfoil_sqlx::PostgresStore;
+use line::Line;
+use node::{Node, OPERATIONS, Told, act};
+use sqlx::{PgPool, postgres::PgConnectOptions};
+
+const BOUND: Duration = Duration::from_millis(1000);
+
+/// A node and whether its cache serves.
+struct Beside {
+    node: Node<PostgresStore>,
+    serves: Arc<AtomicBool>,
+    events: Arc<Mutex<Vec<CacheEvent>>>,
+}
+
+impl std::ops::Deref for Beside {
+    type Target = Node<PostgresStore>;
+
+    fn deref(&self) -> &Node<PostgresStore> {
+        &self.node
+    }
+}
+
+async fn beside(options: PgConnectOptions) -> Beside {
+    let pool = cluster::pool(options, 8).await;
+    let store = PostgresStore::from_pool(pool.clone()).await.unwrap().deadline(Duration::from_secs(2));
+    let (serves, events) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+    let on_event = {
+        let (serves, events) = (Arc::clone(&serves), Arc::clone(&events));
+        move |event: &CacheEvent| {
+            serves.store(matches!(event, CacheEvent::Serves { .. }), Ordering::SeqCst);
+            events.lock().unwrap().push(event.clone());
+        }
+    };
+    let settings = Settings::default().bound(BOUND);
+    let channel = PostgresChannel::new(&pool);
+    let (store, listening) = CachedStore::by_lease(store, channel, settings, tokio::time::sleep, on_event);
+    tokio::spawn(listening);
+    let beside = Beside { node: Node::new(store), serves, events };
+    beside.until_it_serves().await;
+    beside
+}
+
+impl Beside {
+    async fn until_it_serves(&self) {
+        until(async || self.serves.load(Ordering::SeqCst)).await;
+    }
+
+    /// Verifies until the answer comes from memory.
+    async fn warm(&self, told: &Told) {
+        until(async || {
+            let before = self.store.counts();
+            assert_eq!(self.verdict(told).await, "ok 1");
+            let after = self.store.counts();
+            (before.misses, before.aside) == (after.misses, after.aside)
+        })
+        .await;
+    }
+
+    /// Asks again and again until the answer is `expected`. One that was asked for later than the bound after `changed` must be,
+    /// or that nothing can be found out.
+    async fn sees(&self, told: &Told, expected: &str, changed: Instant) -> Duration {
+        loop {
+            let asked = changed.elapsed();
+            let verdict = self.verdict(told).await;
+            if verdict == expected {
+                return changed.elapsed();
+            }
+            let is_wrong = verdict.starts_with("ok");
+            assert!(!is_wrong || asked < BOUND, "{verdict}, asked for {asked:?} after the change to {expected}");
+            assert!(asked < Duration::from_secs(60), "{verdict} for ever, and not {expected}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so().await {
+        assert!(began.elapsed() < Duration::from_secs(60), "never");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+async fn by_hand(database: &Database, statement: &str) {
+    let mut hand = database.connect().await;
+    cluster::run(&mut hand, statement).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_operation_of_one_node_is_seen_by_the_other() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database().await;
+    let [here, there] = [beside(database.options()).await, beside(database.options()).await];
+    for (operation, expected) in OPERATIONS {
+        let told = here.issue().await;
+        here.warm(&told).await;
+        there.warm(&told).await;
+        act(&here.node, &told, operation).await;
+        let changed = Instant::now();
+        assert_eq!(here.verdict(&told).await, expected, "{operation}, at once on the node that made it");
+        there.sees(&told, expected, changed).await;
+    }
+    database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_by_hand_is_seen_whatever_it_is() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database().await;
+    let node = beside(database.options()).await;
+    for (statement, expected) in [
+        ("UPDATE counterfoil_token SET revoked_at = created_at, revoked_detail = '{}' WHERE id = $ID", "revoked"),
+        ("UPDATE counterfoil_token SET expires_at = created_at WHERE id = $ID", "expired"),
+        ("DELETE FROM counterfoil_token WHERE id = $ID", "unknown"),
+        ("DELETE FROM counterfoil_selector WHERE token_id = $ID", "unknown"),
+        ("TRUNCATE counterfoil_token CASCADE", "unknown"),
+    ] {
+        let told = node.issue().await;
+        node.warm(&told).await;
+        let statement = statement.replace("$ID", &format!("'{}'", told.id));
+        by_hand(&database, &statement).await;
+        node.sees(&told, expected, Instant::now()).await;
+    }
+    database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_notification_is_made_up_for_by_the_longest_age() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database().await;
+    let pool = database.pool(4).await;
+    let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
+    let settings = Settings::default().bound(BOUND).longest(Duration::from_millis(300));
+    let (store, listening) =
+        CachedStore::by_lease(store, PostgresChannel::new(&pool), settings, tokio::time::sleep, |_: &CacheEvent| {});
+    tokio::spawn(listening);
+    let node = Node::new(store);
+    let told = node.issue().await;
+    until(async || {
+        node.verdict(&told).await;
+        node.store.counts().entries == 1
+    })
+    .await;
+    let statement = format!(
+        "SET session_replication_role = replica; UPDATE counterfoil_token SET expires_at = created_at WHERE id = '{}'",
+        told.id
+    );
+    by_hand(&database, &statement).await;
+    until(async || node.verdict(&told).await == "expired").await;
+    database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_network_is_noticed_within_the_bound_and_mends_by_itself() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database().await;
+    let here = beside(database.options()).await;
+    let (line, options) = Line::to(&database.options()).await;
+    let there = beside(options).await;
+    for _ in 0..3 {
+        let told = here.issue().await;
+        there.warm(&told).await;
+        line.freeze(true);
+        here.registry.revoke(told.id, By::unknown()).await.unwrap();
+        let changed = Instant::now();
+        // Neither good nor bad from memory past the bound: nothing can be found out, until the line is whole.
+        until(async || {
+            let asked = changed.elapsed();
+            let verdict = there.verdict(&told).await;
+            assert!(!verdict.starts_with("ok") || asked < BOUND, "{verdict}, asked for {asked:?} after the change");
+            verdict == "the store is unavailable"
+        })
+        .await;
+        line.freeze(false);
+        there.sees(&told, "revoked", changed).await;
+        until(async || there.serves.load(Ordering::SeqCst)).await;
+    }
+    assert!(there.events.lock().unwrap().iter().any(|event| matches!(event, CacheEvent::StoodAside { .. })));
+    database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_killed_or_stands_still_is_unavailable_and_never_late() {
+    let Some(server) = own_cluster() else { return };
+    let database = server.database().await;
+    let [here, there] = [beside(database.options()).await, beside(database.options()).await];
+    for is_killed in [true, false, true] {
+        let told = here.issue().await;
+        there.warm(&told).await;
+        here.registry.revoke(told.id, By::unknown()).await.unwrap();
+        let changed = Instant::now();
+        // At once: whether the notification comes through or not.
+        if is_killed {
+            server.cluster().kill();
+        } else {
+            server.cluster().pause();
+        }
+        until(async || {
+            let asked = changed.elapsed();
+            let verdict = there.verdict(&told).await;
+            assert!(!verdict.starts_with("ok") || asked < BOUND, "{verdict}, asked for {asked:?} after the change");
+            asked > BOUND
+        })
+        .await;
+        assert!(["the store is unavailable", "revoked"].contains(&there.verdict(&told).await.as_str()));
+        if is_killed {
+            server.cluster().restart();
+        } else {
+            server.cluster().resume();
+        }
+        there.sees(&told, "revoked", changed).await;
+        let again = here.issue().await;
+        there.until_it_serves().await;
+        there.warm(&again).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_is_used_up_does_not_end_the_lease() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database().await;
+    let pool = database.pool(2).await;
+    let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
+    let settings = Settings::default().bound(Duration::from_millis(400));
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let on_event = {
+        let events = Arc::clone(&events);
+        move |event: &CacheEvent| events.lock().unwrap().push(event.clone())
+    };
+    let (store, listening) =
+        CachedStore::by_lease(store, PostgresChannel::new(&pool), settings, tokio::time::sleep, on_event);
+    tokio::spawn(listening);
+    let node = Node::new(store);
+    let told = node.issue().await;
+    until(async || {
+        node.verdict(&told).await;
+        node.store.counts().entries == 1
+    })
+    .await;
+    let held = hold_all(&pool).await;
+    let began = Instant::now();
+    until(async || {
+        assert_eq!(node.verdict(&told).await, "ok 1");
+        began.elapsed() > Duration::from_millis(1200)
+    })
+    .await;
+    drop(held);
+    assert_eq!(events.lock().unwrap().len(), 1, "{events:?}");
+    database.drop().await;
+}
+
+async fn hold_all(pool: &PgPool) -> Vec<sqlx::pool::PoolConnection<sqlx::Postgres>> {
+    vec![pool.acquire().await.unwrap(), pool.acquire().await.unwrap()]
+}
