@@ -8,7 +8,8 @@ use counterfoil::TokenId;
 ///
 /// What it must promise is the order: a heartbeat that was [sent](Self::beat) after a change was committed is
 /// [heard](Listener::hear) after that change, or not at all. Then a node that hears its own heartbeat knows of every change
-/// that was committed before it was sent.
+/// that was committed before it was sent. A channel that loses something must lose, for that listener, all that comes after
+/// it: a stream on one connection does, datagrams do not.
 ///
 /// `PostgresChannel`, of feature `postgres`, is one. In one process a queue is one:
 ///

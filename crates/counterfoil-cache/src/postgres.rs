@@ -78,7 +78,7 @@ impl Channel for PostgresChannel {
         let one = PgPoolOptions::new().max_connections(1);
         let pool = one.connect_with(self.listen.clone()).await.map_err(ChannelError::new)?;
         let mut listener = PgListener::connect_with(&pool).await.map_err(ChannelError::new)?;
-        // By itself it would go on with another connection, and what was sent in between would be lost unnoticed.
+        // A listener whose connection is lost is not asked again: it must not try to get another before it says so.
         listener.eager_reconnect(false);
         listener.listen_all([CHANGES, self.own.as_str()]).await.map_err(ChannelError::new)?;
         Ok(PostgresListener(listener))

@@ -27,9 +27,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// At most so many records, and at least one.
+    /// At most so many records; at least 10.
     pub fn entries(self, entries: u32) -> Self {
-        Self { entries: entries.max(1), ..self }
+        Self { entries: entries.max(10), ..self }
     }
 
     /// At most so many bytes, as far as they can be reckoned: a record counts for twice what its row holds, and 1 KiB for what

@@ -8,38 +8,51 @@ mod node;
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use counterfoil::{By, MemoryStore, store::StoreErrorKind};
+use counterfoil::{By, MemoryStore, TokenStore as _, store::StoreErrorKind};
 use counterfoil_cache::{CacheEvent, CachedStore, Channel, ChannelError, Listener, Settings, Signal};
 use gated::Gated;
 use node::{Node, Told};
 use tokio::sync::broadcast;
 
-/// A channel that the test can cut: what is sent then is lost.
+/// A channel that the test can cut: what is sent then is lost, and whoever was listening hears nothing any more, without being
+/// told, as on a connection whose other end is gone.
 #[derive(Debug, Clone)]
 struct Wire {
-    signals: broadcast::Sender<Signal>,
+    /// None where the connection breaks, and its end is told.
+    signals: broadcast::Sender<Option<Signal>>,
     is_cut: Arc<AtomicBool>,
+    cuts: Arc<AtomicUsize>,
 }
 
-struct Heard(broadcast::Receiver<Signal>);
+struct Heard {
+    signals: broadcast::Receiver<Option<Signal>>,
+    wire: Wire,
+    /// How often the wire had been cut when this one began to listen.
+    cuts: usize,
+}
 
 impl Wire {
     fn new() -> Self {
-        Self { signals: broadcast::channel(64).0, is_cut: Arc::default() }
+        Self { signals: broadcast::channel(64).0, is_cut: Arc::default(), cuts: Arc::default() }
     }
 
     fn cut(&self, is_cut: bool) {
         self.is_cut.store(is_cut, Ordering::SeqCst);
+        self.cuts.fetch_add(usize::from(is_cut), Ordering::SeqCst);
+    }
+
+    fn break_off(&self) {
+        let _ = self.signals.send(None);
     }
 
     fn send(&self, signal: Signal) {
         if !self.is_cut.load(Ordering::SeqCst) {
-            let _ = self.signals.send(signal);
+            let _ = self.signals.send(Some(signal));
         }
     }
 }
@@ -51,7 +64,7 @@ impl Channel for Wire {
         if self.is_cut.load(Ordering::SeqCst) {
             Err(ChannelError::new("cut"))
         } else {
-            Ok(Heard(self.signals.subscribe()))
+            Ok(Heard { signals: self.signals.subscribe(), wire: self.clone(), cuts: self.cuts.load(Ordering::SeqCst) })
         }
     }
 
@@ -63,7 +76,11 @@ impl Channel for Wire {
 
 impl Listener for Heard {
     async fn hear(&mut self) -> Result<Signal, ChannelError> {
-        self.0.recv().await.map_err(ChannelError::new)
+        match self.signals.recv().await.map_err(ChannelError::new)? {
+            None => Err(ChannelError::new("broken off")),
+            Some(_) if self.wire.cuts.load(Ordering::SeqCst) != self.cuts => std::future::pending().await,
+            Some(signal) => Ok(signal),
+        }
     }
 }
 
@@ -123,7 +140,52 @@ async fn a_change_of_another_node_is_heard_and_one_that_is_not_is_seen_after_the
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        // And nothing that was kept from before comes back with the heartbeats.
+        wire.cut(false);
+        let other = here.issue().await;
+        until_served(&there, &other).await;
+        assert_eq!(there.verdict(&told).await, "revoked");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_off_ends_the_lease_at_once() {
+    let wire = Wire::new();
+    let (node, events) = node(Gated::new(MemoryStore::new()), &wire);
+    let told = node.issue().await;
+    until_served(&node, &told).await;
+    wire.cut(true);
+    wire.break_off();
+    until(async || matches!(events.lock().unwrap().last(), Some(CacheEvent::StoodAside { .. }))).await;
+    let before = node.store.counts().aside;
+    node.verdict(&told).await;
+    assert_eq!(node.store.counts().aside, before + 1, "the event is true when it is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_a_read_that_found_nothing_reads_anew() {
+    let wire = Wire::new();
+    let shared = MemoryStore::new();
+    let (node, _) = node(Gated::new(shared.clone()), &wire);
+    let elsewhere = Node::new(CachedStore::by_age(Gated::new(MemoryStore::new()), Settings::default()));
+    let other = node.issue().await;
+    until_served(&node, &other).await;
+
+    let told = elsewhere.issue().await;
+    let record = elsewhere.store.get(told.id).await.unwrap().unwrap().record;
+    node.store.inner().hold();
+    let read = || {
+        let (node, told) = (node.clone(), told.clone());
+        tokio::spawn(async move { node.verdict(&told).await })
+    };
+    let first = read();
+    until(async || node.store.inner().held() == 1).await;
+    // The token is there before the second asks, by another node.
+    shared.insert(&record, None, record.created_at()).await.unwrap();
+    let late = read();
+    tokio::task::yield_now().await;
+    node.store.inner().release();
+    assert_eq!((first.await.unwrap().as_str(), late.await.unwrap().as_str()), ("unknown", "ok 1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

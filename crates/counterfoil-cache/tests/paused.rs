@@ -1,0 +1,189 @@
+//! A process that stands still while tokens are revoked through another lets none of them in once it goes on, past the
+//! bound: every answer of either is held against it.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "what a process answers")]
+
+#[allow(unused_imports, reason = "another crate's, of which this one needs a part")]
+#[path = "../../counterfoil-sqlx/tests/cluster/mod.rs"]
+mod cluster;
+mod node;
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use cluster::Server;
+use counterfoil::By;
+use counterfoil_cache::{CacheEvent, CachedStore, PostgresChannel, Settings};
+use counterfoil_sqlx::PostgresStore;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use node::Node;
+use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
+use tokio::runtime::Runtime;
+
+/// Where a process that is to be a node finds its database.
+const DATABASE: &str = "COUNTERFOIL_NODE_DATABASE";
+const BOUND: Duration = Duration::from_millis(600);
+
+fn now() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
+}
+
+async fn connect(options: PgConnectOptions) -> Node<PostgresStore> {
+    let pool = cluster::pool(options, 4).await;
+    let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
+    let settings = Settings::default().bound(BOUND);
+    let channel = PostgresChannel::new(&pool);
+    let (store, listening) = CachedStore::by_lease(store, channel, settings, tokio::time::sleep, |_: &CacheEvent| {});
+    tokio::spawn(listening);
+    Node::new(store)
+}
+
+/// Verifies the token of the last line that came, as fast as it can, and writes for each: when it was asked for, what came
+/// of it, and whether it came from memory.
+fn be_a_node(database: &str) {
+    let (lines, told) = channel();
+    thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            lines.send(line.unwrap()).unwrap();
+        }
+        // Whoever started it is gone, or done.
+        std::process::exit(0);
+    });
+    Runtime::new().unwrap().block_on(async {
+        let node = connect(database.parse().unwrap()).await;
+        let mut text = told.recv().unwrap();
+        loop {
+            text = told.try_recv().unwrap_or(text);
+            let before = node.store.counts();
+            let asked = now();
+            let verdict = match node.registry.verify(&text).await {
+                Ok(_) => "ok",
+                Err(error) if error.is_refusal() => "refused",
+                Err(_) => "unknown",
+            };
+            let after = node.store.counts();
+            let from_memory = (before.misses, before.aside) == (after.misses, after.aside);
+            println!("\n{asked} {verdict} {from_memory} {}", &text[..10]);
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+    });
+}
+
+/// A process that is a node.
+struct Process {
+    child: Child,
+    stdin: ChildStdin,
+    answers: Receiver<(u128, String, bool, String)>,
+}
+
+impl Process {
+    fn start(database: &str) -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        let name = "a_process_that_stood_still_lets_nobody_in_past_the_bound";
+        let mut child = command
+            .args(["--exact", "--nocapture", name])
+            .env(DATABASE, database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (answer, answers) = channel();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let parts: Vec<&str> = line.split(' ').collect();
+                // Beside what the test harness says.
+                if let [asked, verdict, from_memory, text] = parts[..]
+                    && let Ok(asked) = asked.parse()
+                {
+                    let told = (asked, verdict.to_owned(), from_memory == "true", text.to_owned());
+                    if answer.send(told).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        Self { stdin: child.stdin.take().unwrap(), child, answers }
+    }
+
+    fn ask(&mut self, text: &str) {
+        writeln!(self.stdin, "{text}").unwrap();
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+
+    /// The next answer about this token.
+    fn answer(&self, text: &str) -> (u128, String, bool) {
+        loop {
+            let (asked, verdict, from_memory, of) =
+                self.answers.recv_timeout(Duration::from_secs(60)).expect("the process answers");
+            if text.starts_with(&of) {
+                return (asked, verdict, from_memory);
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_process_that_stood_still_lets_nobody_in_past_the_bound() {
+    if let Ok(database) = env::var(DATABASE) {
+        return be_a_node(&database);
+    }
+    let Some(server) = Server::shared() else { return };
+    let runtime = Runtime::new().unwrap();
+    let database = runtime.block_on(server.database());
+    let here = runtime.block_on(connect(database.options()));
+    let mut there = Process::start(database.options().to_url_lossy().as_str());
+    let bound = BOUND.as_micros();
+    // Shorter than the bound, about as long, and longer; each with the revocation before and after the other stands still.
+    for (still_for, stops_first) in
+        [(0, true), (200, true), (580, true), (620, false), (1500, true), (1500, false), (3000, true)]
+    {
+        let told = runtime.block_on(here.issue());
+        there.ask(&told.text);
+        // Until it is served from memory.
+        while !matches!(there.answer(&told.text), (_, verdict, true) if verdict == "ok") {}
+        if stops_first {
+            there.signal(Signal::SIGSTOP);
+        }
+        runtime.block_on(here.registry.revoke(told.id, By::unknown())).unwrap();
+        let revoked = now();
+        if !stops_first {
+            there.signal(Signal::SIGSTOP);
+        }
+        thread::sleep(Duration::from_millis(still_for));
+        there.signal(Signal::SIGCONT);
+        loop {
+            let (asked, verdict, from_memory) = there.answer(&told.text);
+            let late = asked.saturating_sub(revoked);
+            assert!(
+                verdict != "ok" || late < bound,
+                "let in, asked for {late} µs after the revocation ({from_memory})"
+            );
+            if verdict == "refused" && late > bound {
+                break;
+            }
+        }
+    }
+    runtime.block_on(database.drop());
+}
