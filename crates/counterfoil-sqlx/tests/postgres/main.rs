@@ -12,6 +12,8 @@ mod cluster;
 mod common;
 mod contract;
 mod faults;
+mod opening;
+mod outages;
 mod races;
 mod support;
 mod uses;
