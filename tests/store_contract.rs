@@ -1,4 +1,5 @@
-//! What every store promises, on the store in memory, on SQLite, and on the example of a host's own.
+//! What every store promises, on the store in memory, on SQLite, and on the example of a host's own. PostgreSQL's is in
+//! `crates/counterfoil-sqlx/tests/postgres/contract.rs`, beside the server that it needs.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

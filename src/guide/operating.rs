@@ -187,6 +187,28 @@
 //! - At the end of the host call [`shutdown`](crate::Registry::shutdown): uses that are noted and not written are gone
 //!   with the process. Then [`flush`](crate::event::QueuedSink::flush) the queue, off the runtime if the sink is slow.
 //!
+//! # On PostgreSQL
+//!
+//! `counterfoil-sqlx` with the feature `postgres`. Its page `counterfoil_sqlx::postgres` has the statements; this is
+//! what there is to decide.
+//!
+//! | decide | mind |
+//! |---|---|
+//! | who migrates | the store at its start, under a lock, with any number of nodes; or your own migrator, with the store's SQL. The role of the service then needs no right to change tables |
+//! | the role | the page lists the least rights: it can neither change whose a token is nor empty a table or switch a trigger off |
+//! | the schema | the first of the search path, which must be the same on every node |
+//! | a pooler that hands out connections by transaction | prepared statements must follow the client, in PgBouncer from 1.21 on with `max_prepared_statements` above zero; else let it hand out sessions |
+//! | the pool | `test_before_acquire(false)` saves a round trip for each request, and is safe with this store |
+//! | the deadline | five seconds for a call, then "try again"; a minute for those that walk many rows. Shorter is kinder to whoever waits |
+//! | a standby | reads and verifies, and says [`ReadOnly`](crate::store::StoreErrorKind::ReadOnly) to the rest; one that lags knows nothing of the newest revocations, so send verifications to the primary |
+//! | a failover | synchronous replication with `synchronous_commit = on`, or a revocation that was acknowledged may be gone with the primary |
+//! | several regions | a primary far away costs each verification its round trip; a replica nearby costs the promise that revocation is immediate |
+//! | a distributed database that speaks its protocol | conflicts are repeated up to five times; without advisory locks start one node first; without triggers or `NOTIFY` leave out the second step of the schema. Only PostgreSQL is tested |
+//!
+//! Minting and changing tell on the channel `counterfoil_changes`, and the server makes such commits one after another:
+//! load millions of rows with triggers off, by `session_replication_role = replica`, which turns off the checks between
+//! tables too.
+//!
 //! # What events ask of you
 //!
 //! All events with their fields are in the table of [`event`](crate::event). These ask for something:

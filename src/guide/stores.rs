@@ -66,7 +66,7 @@
 //!
 //! | database | how |
 //! |---|---|
-//! | PostgreSQL | insert the owner's row if it is not there, then `SELECT … FOR UPDATE` it, then count and insert |
+//! | PostgreSQL | `INSERT … ON CONFLICT DO UPDATE` of the owner's row, which makes it or waits for it; then insert, and count in a statement of its own, which sees what the last holder wrote |
 //! | SQLite | `BEGIN IMMEDIATE`: one writer at a time; a transaction that begins as a reader may fail when it comes to write |
 //! | in memory | one lock around both |
 //!
@@ -75,6 +75,10 @@
 //! ```sql
 //! revoked_at IS NULL AND suspended_at IS NULL AND blocked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)
 //! ```
+//!
+//! Where rows are locked one by one, take the owner before the token everywhere, and let a purge pass over what is
+//! locked: two orders are a deadlock. A revocation by filter states its conditions on the row that it marks and not on a
+//! list of ids from a sub-query, so that they are judged once more after a wait.
 //!
 //! [`Columns::status`](crate::store::Columns::status) is the same over a [`Row`](crate::Row). The record that is
 //! written does not count itself.
@@ -98,13 +102,19 @@
 //! | unique violation on id or selector | [`Duplicate`](crate::store::StoreErrorKind::Duplicate): a registry draws again |
 //! | two records for the selectors of one `find` | [`Ambiguous`](crate::store::StoreErrorKind::Ambiguous) |
 //! | `from_row` fails | [`Corrupt`](crate::store::StoreErrorKind::Corrupt), by `?` |
-//! | serialization failure, deadlock | try again inside the store, then [`Unavailable`](crate::store::StoreErrorKind::Unavailable) |
+//! | serialization failure, deadlock (40001, 40P01) | try again inside the store, a few times and after a drawn pause, then [`Unavailable`](crate::store::StoreErrorKind::Unavailable) |
 //! | the answer to a commit is lost, so that nobody knows | [`Unavailable`](crate::store::StoreErrorKind::Unavailable) |
 //! | no connection, a timeout | [`Unavailable`](crate::store::StoreErrorKind::Unavailable) |
 //! | the database takes no writes | [`ReadOnly`](crate::store::StoreErrorKind::ReadOnly): tokens still verify |
 //! | anything else | [`Other`](crate::store::StoreErrorKind::Other), with the driver's error as its source |
 //!
-//! No selector, digest or body belongs into an error of yours.
+//! No selector, digest or body belongs into an error of yours. A driver's error may hold one: the detail that PostgreSQL
+//! adds to a violated constraint is the row.
+//!
+//! A lost connection says nothing of what was sent last. Reads may be repeated, and a transaction of which the commit
+//! was not sent. A commit may not: a second `insert` would find the first and tell of a duplicate, a second
+//! `claim_warning` would lose the warning. Whoever got `Unavailable` looks: an `update` is told by its
+//! [`Revision`](crate::record::Revision), and a revocation can be asked for again.
 //!
 //! # Reservations
 //!
@@ -144,7 +154,7 @@
 //! several nodes in turn; `Fresh::corrupting`, a hand that damages a row, so that the promises on corrupt rows are looked
 //! at. What it cannot see is that a write outlives a crash, and that a look-up is one indexed read:
 //! `crates/counterfoil-sqlx/tests/crash.rs` and `crates/counterfoil-sqlx/src/sqlite/find.rs: only_primary_keys_are_searched`
-//! show these for SQLite.
+//! show these for SQLite, `tests/postgres/outages.rs` and `src/postgres/plans.rs` beside them for PostgreSQL.
 //!
 //! The clauses that are missed most also fit on a page. Point this at your store:
 //!

@@ -1,5 +1,5 @@
-//! Keeps the records of [`counterfoil`]'s personal access tokens in SQLite: in a file of their own, or beside the
-//! host's own tables, through the host's own [`sqlx`] pool.
+//! Keeps the records of [`counterfoil`]'s personal access tokens in SQLite, in a file of their own or beside the host's
+//! tables, or in PostgreSQL, through the host's own [`sqlx`] pool.
 //!
 #![cfg_attr(feature = "sqlite", doc = "```")]
 #![cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
@@ -29,8 +29,13 @@
 //! # Features
 //!
 //! - `sqlite`, on by default: `SqliteStore`, with SQLite built in.
+//! - `postgres`: `PostgresStore`. How its connections are encrypted is the host's choice among the features of sqlx.
 //!
-//! Neither `sqlx/time` nor `sqlx/chrono` is turned on, so the types in the host's own queries stay what they are.
+//! Both may be on; they share nothing but their tables' names. One process is best served by SQLite, several nodes by
+//! PostgreSQL.
+//!
+//! Neither `sqlx/time` nor `sqlx/chrono` is turned on, so the times in the host's own queries stay what they are;
+//! `postgres` turns on `sqlx/uuid`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 

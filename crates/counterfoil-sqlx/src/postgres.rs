@@ -4,8 +4,8 @@
 //!
 //! The tables stand in the host's own database, in the first schema of the connections' search path. Their names begin
 //! with `counterfoil_`, and the migrations are noted apart from the host's, so both may be run in either order.
-//! [`PostgresStore::from_pool`] runs them, however many nodes start at once. A host that wants every migration in its own
-//! list takes the SQL from [`MIGRATIONS`] and opens the store with [`PostgresStore::from_migrated_pool`].
+//! [`PostgresStore::from_pool`] runs them, however many nodes start at once. A host that wants every migration in its
+//! own list takes the SQL from [`MIGRATIONS`] and opens the store with [`PostgresStore::from_migrated_pool`].
 //!
 //! For a schema of their own make it, and put it in front on every connection of the pool:
 //! `PgConnectOptions::options([("search_path", "tokens")])`, or `ALTER ROLE … SET search_path` where a pooler does not
@@ -25,15 +25,15 @@
 //! # The pool
 //!
 //! - A pool that tries each connection before it hands it out, as sqlx's do unless told otherwise, adds a round trip to
-//!   every read. `test_before_acquire(false)` is safe with this store: a call that meets a dead connection, and is known to have
-//!   changed nothing, goes on with a live one.
+//!   every read. `test_before_acquire(false)` is safe with this store: a call that meets a dead connection, and is
+//!   known to have changed nothing, goes on with a live one.
 //! - Behind a pooler that gives a connection for a transaction, prepared statements must follow their client: PgBouncer
-//!   does that from 1.21 on, with `max_prepared_statements` above zero. Every statement here is a named one, and nothing
-//!   else of a session is used: no `SET` outlives its transaction, and the migrations' lock ends with theirs. sqlx prepares in a
-//!   message exchange of its own, so an empty statement cache is no way out. Listening for
+//!   does that from 1.21 on, with `max_prepared_statements` above zero. Every statement here is a named one, and
+//!   nothing else of a session is used: no `SET` outlives its transaction, and the migrations' lock ends with theirs.
+//!   sqlx prepares in a message exchange of its own, so an empty statement cache is no way out. Listening for
 //!   [changes](CHANGES) needs a connection past such a pooler.
-//! - `synchronous_commit` stays as the host has set it. If it is off, a write that was acknowledged may be lost with the
-//!   server, a revocation among them; with a standby to fail over to it must be `on` and the standby synchronous.
+//! - `synchronous_commit` stays as the host has set it. If it is off, a write that was acknowledged may be lost with
+//!   the server, a revocation among them; with a standby to fail over to it must be `on` and the standby synchronous.
 //!
 //! # Failures
 //!
@@ -51,13 +51,17 @@
 //! # Databases that speak its protocol
 //!
 //! What such a database must have: `INSERT … ON CONFLICT`, `FOR UPDATE SKIP LOCKED`, statements that change rows inside
-//! `WITH`, and answers to conflicts of 40001, which are repeated as above: more often than in PostgreSQL, so keep
-//! an eye on the tokens of one owner that are minted at once. Transactions ask for `READ COMMITTED` and are right under
+//! `WITH`, and answers to conflicts of 40001, which are repeated as above: more often than in PostgreSQL, so keep an
+//! eye on the tokens of one owner that are minted at once. Transactions ask for `READ COMMITTED` and are right under
 //! anything stricter. Where there are no advisory locks, let one node start first. Where there are no triggers or no
-//! `NOTIFY`, leave step 2 of [`MIGRATIONS`] out, note version 2 in `counterfoil_schema` by hand, and let no cache rely on [`CHANGES`].
-//! This crate is tested on PostgreSQL alone.
+//! `NOTIFY`, leave step 2 of [`MIGRATIONS`] out, note version 2 in `counterfoil_schema` by hand, and let no cache rely
+//! on [`CHANGES`]. This crate is tested on PostgreSQL alone.
 
 mod call;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#[path = "../tests/cluster/mod.rs"]
+mod cluster;
 mod fault;
 mod find;
 mod idempotency;
@@ -65,6 +69,9 @@ mod lease;
 mod list;
 mod migrate;
 mod open;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod plans;
 mod revoke;
 mod rows;
 mod upkeep;
@@ -82,14 +89,14 @@ use sqlx::PgPool;
 
 pub use migrate::MIGRATIONS;
 
-/// The channel on which a trigger tells of every change of a token's row that a verdict may depend on, by whichever hand:
-/// `LISTEN counterfoil_changes`.
+/// The channel on which a trigger tells of every change of a token's row that a verdict may depend on, by whichever
+/// hand: `LISTEN counterfoil_changes`.
 ///
 /// A payload is a token's id and up to three selectors, separated by spaces: `0197b0a0-6c00-7aaa-8aaa-aaaaaaaaaaaa
-/// EXAMPLEEXAMP`. A change tells those before it and, where they differ, those after it in a payload of their own; so do
-/// a token that is made, one that is deleted, and a row of `counterfoil_selector` that is changed or deleted by hand. `*` means all
-/// tokens, after a `TRUNCATE`. Uses are not told. It is sent with the commit, so what is read afterwards
-/// is the change or a later one.
+/// EXAMPLEEXAMP`. A change tells those before it and, where they differ, those after it in a payload of their own; so
+/// do a token that is made, one that is deleted, and a row of `counterfoil_selector` that is changed or deleted by
+/// hand. `*` means all tokens, after a `TRUNCATE`. Uses are not told. It is sent with the commit, so what is read
+/// afterwards is the change or a later one.
 ///
 /// A channel belongs to the database, not to a schema. Triggers do not fire for what logical replication writes, nor
 /// under `session_replication_role = replica`: whoever loads rows in bulk sets that, or sends `*` by hand.
@@ -119,10 +126,11 @@ pub const CHANGES: &str = "counterfoil_changes";
 /// # Errors
 ///
 /// Beside what each method names: [`ReadOnly`](counterfoil::store::StoreErrorKind::ReadOnly) if the server takes no
-/// writes; [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) if it is not reached, does not answer within the deadline, or goes away in the middle, so that what was asked for may
-/// have been done; [`Other`](counterfoil::store::StoreErrorKind::Other) for the rest, among it an
-/// [`update`](TokenStore::update) that would change a record's owner. The source is the driver's error, or of the
-/// server's its code and message; its detail, which holds values, is left out.
+/// writes; [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) if it is not reached, does not answer
+/// within the deadline, or goes away in the middle, so that what was asked for may have been done;
+/// [`Other`](counterfoil::store::StoreErrorKind::Other) for the rest, among it an [`update`](TokenStore::update) that
+/// would change a record's owner. The source is the driver's error, or of the server's its code and message; its
+/// detail, which holds values, is left out.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     pool: PgPool,

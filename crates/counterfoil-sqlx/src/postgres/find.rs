@@ -24,7 +24,7 @@ macro_rules! by_selectors {
 }
 
 /// For one to eight selectors: written out, because a list of unknown length is planned anew for every call.
-const BY_SELECTORS: [&str; 8] = [
+pub(super) const BY_SELECTORS: [&str; 8] = [
     by_selectors!("= $1"),
     by_selectors!("IN ($1, $2)"),
     by_selectors!("IN ($1, $2, $3)"),
@@ -35,7 +35,7 @@ const BY_SELECTORS: [&str; 8] = [
     by_selectors!("IN ($1, $2, $3, $4, $5, $6, $7, $8)"),
 ];
 
-const BY_MORE: &str = by_selectors!("= ANY ($1)");
+pub(super) const BY_MORE: &str = by_selectors!("= ANY ($1)");
 
 pub(super) struct Find<'a>(pub(super) &'a [Selector]);
 

@@ -123,14 +123,19 @@ async fn by_last_use(
     Ok(rows)
 }
 
-fn by_id(filter: &Filter, now: Timestamp, after: Option<TokenId>, wanted: i64) -> QueryBuilder<Postgres> {
+pub(super) fn by_id(filter: &Filter, now: Timestamp, after: Option<TokenId>, wanted: i64) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new(BY_ID);
     push_filter(&mut query, filter, "u.at", now);
     push_rest(&mut query, after, wanted);
     query
 }
 
-fn used(filter: &Filter, now: Timestamp, after: Option<(Timestamp, TokenId)>, wanted: i64) -> QueryBuilder<Postgres> {
+pub(super) fn used(
+    filter: &Filter,
+    now: Timestamp,
+    after: Option<(Timestamp, TokenId)>,
+    wanted: i64,
+) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new(USED);
     push_filter(&mut query, filter, "u.at", now);
     if let Some((at, id)) = after {
@@ -143,7 +148,7 @@ fn used(filter: &Filter, now: Timestamp, after: Option<(Timestamp, TokenId)>, wa
     query
 }
 
-fn unused(filter: &Filter, now: Timestamp, after: Option<TokenId>, wanted: i64) -> QueryBuilder<Postgres> {
+pub(super) fn unused(filter: &Filter, now: Timestamp, after: Option<TokenId>, wanted: i64) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new(BY_ID);
     push_filter(&mut query, filter, "u.at", now);
     query.push(" AND u.at IS NULL");

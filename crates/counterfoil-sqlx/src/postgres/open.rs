@@ -13,13 +13,14 @@ use super::{
 impl PostgresStore {
     /// Keeps the tables in the host's database, through the host's pool, and brings their schema up to date.
     ///
-    /// Any number of nodes may do so at once: one makes the steps, the others wait for it, for as long as it takes. Where
-    /// nothing is to be done nothing is written, so a role without the right to change tables will do, and a standby.
+    /// Any number of nodes may do so at once: one makes the steps, the others wait for it, for as long as it takes.
+    /// Where nothing is to be done nothing is written, so a role without the right to change tables will do, and a
+    /// standby.
     ///
     /// # Errors
     ///
-    /// [`NewerSchema`](counterfoil::store::StoreErrorKind::NewerSchema) if a newer version of this crate has changed the
-    /// schema; [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) if the server is not reached;
+    /// [`NewerSchema`](counterfoil::store::StoreErrorKind::NewerSchema) if a newer version of this crate has changed
+    /// the schema; [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) if the server is not reached;
     /// [`ReadOnly`](counterfoil::store::StoreErrorKind::ReadOnly) if the schema must be brought up to date and the
     /// server takes no writes; [`Other`](counterfoil::store::StoreErrorKind::Other) if the role may not, or the
     /// database's encoding is not UTF-8.
@@ -47,8 +48,8 @@ impl PostgresStore {
         Self { pool, deadline: Duration::from_secs(5), bulk_deadline: Duration::from_secs(60) }
     }
 
-    /// How long a call may take that looks at one token or at one owner's number of them, with all its attempts and with
-    /// waiting for a connection: five seconds, unless told otherwise.
+    /// How long a call may take that looks at one token or at one owner's number of them, with all its attempts and
+    /// with waiting for a connection: five seconds, unless told otherwise.
     #[must_use = "it is another store that has the deadline"]
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use counterfoil::{KeyId, Timestamp, TokenId};
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{
     call::{Manner, Operation},
@@ -27,8 +27,8 @@ const LOCK_OWNERS: &str = "SELECT tenant, owner FROM counterfoil_owner \
      WHERE (tenant, owner) IN (SELECT * FROM unnest($1, $2)) FOR UPDATE SKIP LOCKED";
 
 /// In a statement behind the one that took the locks, so that it sees what their last holders have written.
-const DELETE_OWNERS: &str = "DELETE FROM counterfoil_owner AS o WHERE (tenant, owner) IN (SELECT * FROM unnest($1, $2)) \
-     AND NOT EXISTS (SELECT 1 FROM counterfoil_token AS t WHERE t.tenant = o.tenant AND t.owner = o.owner)";
+const DELETE_OWNERS: &str = "DELETE FROM counterfoil_owner AS o \
+     WHERE (tenant, owner) IN (SELECT * FROM unnest($1, $2)) AND NOT EXISTS (SELECT 1 FROM counterfoil_token AS t WHERE t.tenant = o.tenant AND t.owner = o.owner)";
 
 pub(super) struct Purge {
     pub(super) revoked_before: Timestamp,
@@ -48,10 +48,8 @@ impl Operation for Purge {
             .bind(i64::from(self.max_rows))
             .fetch_all(&mut *connection)
             .await?;
-        let mut owners = deleted
-            .iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-            .collect::<Result<Vec<(String, String)>, sqlx::Error>>()?;
+        let owner = |row: &PgRow| Ok((row.try_get(0)?, row.try_get(1)?));
+        let mut owners: Vec<(String, String)> = deleted.iter().map(owner).collect::<Result<_, sqlx::Error>>()?;
         owners.sort_unstable();
         owners.dedup();
         if !owners.is_empty() {

@@ -39,6 +39,9 @@ const REPLACE_SELECTORS: &str = "WITH gone AS \
      WHERE NOT EXISTS \
      (SELECT 1 FROM counterfoil_selector AS s WHERE s.selector = n.selector AND s.token_id = $1)";
 
+const WHY_NOT: &str = "SELECT tenant = $2 AND owner = $3, version = $4 AND digest_version = $5 \
+     FROM counterfoil_token WHERE id = $1";
+
 pub(super) struct Insert<'a> {
     pub(super) row: &'a Row,
     pub(super) limit: Option<u32>,
@@ -89,15 +92,14 @@ impl Operation for Update<'_> {
 
 impl Update<'_> {
     async fn why_not(&self, connection: &mut PgConnection) -> Result<StoreError, sqlx::Error> {
-        let stored =
-            sqlx::query("SELECT tenant = $2 AND owner = $3, version = $4 AND digest_version = $5 FROM counterfoil_token WHERE id = $1")
-                .bind(uuid_of(self.row.id))
-                .bind(self.row.tenant.as_str())
-                .bind(self.row.owner.as_str())
-                .bind(column(self.expected.version))
-                .bind(column(self.expected.digest_version))
-                .fetch_optional(connection)
-                .await?;
+        let stored = sqlx::query(WHY_NOT)
+            .bind(uuid_of(self.row.id))
+            .bind(self.row.tenant.as_str())
+            .bind(self.row.owner.as_str())
+            .bind(column(self.expected.version))
+            .bind(column(self.expected.digest_version))
+            .fetch_optional(connection)
+            .await?;
         let Some(stored) = stored else { return Ok(StoreErrorKind::NotFound.into()) };
         let (is_of_owner, is_of_revision): (bool, bool) = (stored.try_get(0)?, stored.try_get(1)?);
         Ok(if is_of_revision && !is_of_owner {
@@ -108,9 +110,9 @@ impl Update<'_> {
     }
 }
 
-/// Takes the lock on the owner: until the end of the transaction nobody else adds or brings back a token of its. The row
-/// is made if it is not there. What is counted next is counted by a statement of its own, which sees what the holder
-/// before has written.
+/// Takes the lock on the owner: until the end of the transaction nobody else adds or brings back a token of its. The
+/// row is made if it is not there. What is counted next is counted by a statement of its own, which sees what the
+/// holder before has written.
 async fn lock_owner(connection: &mut PgConnection, row: &Row) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO counterfoil_owner (tenant, owner) VALUES ($1, $2) \

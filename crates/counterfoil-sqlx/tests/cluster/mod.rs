@@ -4,7 +4,7 @@
 //! Tests of other crates take this file by its path. It needs `nix` with `signal` and `user`, `sqlx` with `postgres`,
 //! `tempfile` and `tokio`.
 
-#![allow(dead_code, reason = "not every test needs all of it")]
+#![allow(dead_code, unused_imports, reason = "not every test needs all of it")]
 
 mod private;
 mod proxy;

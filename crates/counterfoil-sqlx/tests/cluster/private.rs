@@ -61,6 +61,11 @@ impl Cluster {
         options.socket(&self.directory).port(self.port).ssl_mode(PgSslMode::Disable)
     }
 
+    /// Whom the server runs as, where that is another than whoever runs the tests.
+    pub(crate) fn user(&self) -> Option<(u32, u32)> {
+        self.user.as_ref().map(|user| (user.uid.as_raw(), user.gid.as_raw()))
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }

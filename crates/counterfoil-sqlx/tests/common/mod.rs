@@ -18,6 +18,11 @@ static KEYRING: LazyLock<Keyring> =
 static OTHER_KEYRING: LazyLock<Keyring> =
     LazyLock::new(|| "k2:BpcAXdbP3VgqH2lQ2nN9ueEVpv8PPIWFHTgA0RkKVKk=:mint".parse().unwrap());
 
+/// The keyring with whose key `k1` records are made.
+pub(crate) fn keyring() -> &'static Keyring {
+    &KEYRING
+}
+
 /// The moment of most tests, and `hours` later.
 pub(crate) fn at(hours: i64) -> Timestamp {
     Timestamp::from_unix_millis(1_767_225_600_000 + hours * HOUR).unwrap()

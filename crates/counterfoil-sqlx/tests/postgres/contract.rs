@@ -16,7 +16,7 @@ use crate::{
     support::schema,
 };
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 /// The nodes connect as `node` says, to tables that were made as `owner` says.
 pub(crate) fn harness<F>(

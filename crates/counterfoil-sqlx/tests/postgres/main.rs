@@ -5,10 +5,15 @@
 //! skipped, or fail if `COUNTERFOIL_REQUIRE_TOOLS` is set.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod changes;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod contract;
 mod faults;
+mod opening;
+mod outages;
+mod races;
 mod support;
+mod uses;

@@ -1,7 +1,5 @@
 //! Databases with a store in them.
 
-#![allow(dead_code, reason = "remove")]
-
 use counterfoil::{Record, Row, TokenId, TokenStore};
 use counterfoil_sqlx::PostgresStore;
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgConnectOptions};

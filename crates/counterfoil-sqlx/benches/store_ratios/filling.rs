@@ -1,0 +1,101 @@
+//! Many records by bulk load, and a few real ones among them.
+
+use std::path::Path;
+
+use counterfoil::{Grant, Keyring, Lifetime, Owner, Scopes, Selector, Timestamp, TokenFormat, TokenStore};
+use counterfoil_sqlx::{PostgresStore, SqliteStore};
+use sqlx::{
+    AssertSqlSafe, PgPool, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub(crate) struct Filled<S> {
+    pub(crate) store: S,
+    pub(crate) hot: Vec<Hot>,
+}
+
+/// A token that is looked up.
+pub(crate) struct Hot {
+    pub(crate) text: String,
+    pub(crate) selector: Selector,
+}
+
+pub(crate) fn keyring() -> Keyring {
+    "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap()
+}
+
+pub(crate) fn format() -> TokenFormat {
+    TokenFormat::builder("acme").build().unwrap()
+}
+
+/// As long as a real one.
+const DIGEST: &str = "$hmac-sha256$v=1$key=k1$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const BODY: &str = r#"{"public":"acme_AAAAAAAAAAAA","scopes":["parts:read","parts:write"],"v":1}"#;
+/// So many at once, so that no statement holds millions.
+const CHUNK: u64 = 500_000;
+
+/// Makes a file with so many records, without waiting for the disk; whoever measures opens it anew.
+pub(crate) async fn sqlite(path: &Path, rows: u64) -> Vec<Hot> {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Off);
+    let options = options.pragma("cache_size", "-500000");
+    let pool: SqlitePool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let store = SqliteStore::from_pool(pool.clone()).await.unwrap();
+    for from in (1..=rows).step_by(CHUNK as usize) {
+        let to = (from + CHUNK - 1).min(rows);
+        let script = format!(
+            "CREATE TEMP TABLE n AS WITH RECURSIVE n (n) AS (SELECT {from} UNION ALL SELECT n + 1 FROM n WHERE n < {to})
+                 SELECT n, unhex(printf('%032x', n)) AS id, printf('%012d', n) AS selector FROM n;
+             INSERT INTO counterfoil_token
+                 (id, tenant, owner, version, digest_version, created_at, selector, digest, key_id, body)
+                 SELECT id, 'acme', 'user-' || n, 1, 1, 1767225600000, selector, '{DIGEST}', 'k1', '{BODY}' FROM n;
+             INSERT INTO counterfoil_selector SELECT selector, id FROM n;
+             DROP TABLE n;"
+        );
+        sqlx::raw_sql(AssertSqlSafe(script)).execute(&pool).await.unwrap();
+    }
+    sqlx::raw_sql("ANALYZE").execute(&pool).await.unwrap();
+    let hot = hot(&store).await;
+    pool.close().await;
+    hot
+}
+
+pub(crate) async fn postgres(pool: &PgPool, store: &PostgresStore, rows: u64) -> Vec<Hot> {
+    let mut connection = pool.acquire().await.unwrap();
+    // Neither triggers nor checks of keys, for this transaction each.
+    for from in (1..=rows).step_by(CHUNK as usize) {
+        let to = (from + CHUNK - 1).min(rows);
+        let script = format!(
+            "BEGIN; SET LOCAL session_replication_role = replica; SET LOCAL synchronous_commit = off;
+             INSERT INTO counterfoil_token
+                 (id, tenant, owner, version, digest_version, created_at, selector, digest, key_id, body)
+                 SELECT lpad(to_hex(n), 32, '0')::uuid, 'acme', 'user-' || n, 1, 1, 1767225600000,
+                     lpad(n::text, 12, '0'), '{DIGEST}', 'k1', '{BODY}' FROM generate_series({from}, {to}) AS n;
+             INSERT INTO counterfoil_selector
+                 SELECT lpad(n::text, 12, '0'), lpad(to_hex(n), 32, '0')::uuid FROM generate_series({from}, {to}) AS n;
+             INSERT INTO counterfoil_usage (token_id)
+                 SELECT lpad(to_hex(n), 32, '0')::uuid FROM generate_series({from}, {to}) AS n;
+             COMMIT;"
+        );
+        sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut *connection).await.unwrap();
+    }
+    sqlx::raw_sql("VACUUM (ANALYZE)").execute(&mut *connection).await.unwrap();
+    drop(connection);
+    hot(store).await
+}
+
+/// Sixty-four real tokens of as many owners.
+async fn hot(store: &impl TokenStore) -> Vec<Hot> {
+    let (format, keyring) = (format(), keyring());
+    let now: Timestamp = std::time::SystemTime::now().try_into().unwrap();
+    let scopes: Scopes = "parts:read parts:write".parse().unwrap();
+    let mut hot = Vec::new();
+    for number in 0..64 {
+        let owner = Owner::in_tenant("acme", format!("hot-{number}")).unwrap();
+        let minted = Grant::new(owner, Lifetime::Forever).scopes(scopes.clone()).mint(&format, &keyring, now).unwrap();
+        store.insert(&minted.record, None, now).await.unwrap();
+        let selector = minted.record.slots().current.selector;
+        hot.push(Hot { text: minted.token.expose().to_owned(), selector });
+    }
+    hot
+}

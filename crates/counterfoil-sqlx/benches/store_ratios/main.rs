@@ -1,0 +1,264 @@
+//! The stores against their drivers, interleaved: `cargo bench -p counterfoil-sqlx --all-features --bench store_ratios
+//! [-- NAME…] [-- --large]`.
+//!
+//! Standard output holds `name`, ratio, allocations, our and the floor's nanoseconds, separated by tabs, one line for
+//! each; standard error holds the bars and what was skipped. The exit code is 1 if a bar is missed.
+//!
+//! `--large` adds the look-ups among ten million records against those among ten thousand; `--rows=N` puts another
+//! number in the place of ten million, and `--pairs=N` in that of 101 pairs. PostgreSQL is the server that the tests
+//! would take.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that prints its numbers"
+)]
+
+#[path = "../../tests/cluster/mod.rs"]
+mod cluster;
+mod filling;
+mod floors;
+
+use std::{
+    hint::black_box,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use cluster::{Database, Server};
+use counterfoil::{Registry, Selector, TokenStore};
+use counterfoil_sqlx::{PostgresStore, SqliteStore};
+use filling::{Filled, Hot};
+use sqlx::PgPool;
+use tokio::runtime::Runtime;
+
+const FEW: u64 = 10_000;
+
+/// A name, how it is measured, and the ratio that it must not go above.
+type Entry = (&'static str, fn(&Settings) -> Option<Measured>, f64);
+
+struct Settings {
+    large: Option<u64>,
+    pairs: usize,
+}
+
+fn main() -> ExitCode {
+    // `cargo bench` alone passes `--bench`. `cargo test --benches` and `cargo nextest` do not, or ask for a list or a
+    // test run: there is no test in here.
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_given = |name: &str| arguments.iter().any(|argument| argument == name);
+    if !is_given("--bench") || is_given("--test") || is_given("--list") {
+        return ExitCode::SUCCESS;
+    }
+    let number = |name: &str| {
+        let text = arguments.iter().find_map(|argument| argument.strip_prefix(name));
+        text.map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: found `{text}`, expected a number")))
+    };
+    let rows: Option<u64> = number("--rows=");
+    let settings = Settings {
+        large: (is_given("--large") || rows.is_some()).then_some(rows.unwrap_or(10_000_000)),
+        pairs: number("--pairs=").map_or(101, |pairs| usize::try_from(pairs).unwrap()),
+    };
+    let names: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let mut all_held = true;
+    let entries: [Entry; 4] = [
+        ("sqlite_verify", sqlite_verify, 1.15),
+        ("postgres_verify", postgres_verify, 1.15),
+        ("lookup_10m_vs_10k_sqlite", lookup_sqlite, 1.3),
+        ("lookup_10m_vs_10k_postgres", lookup_postgres, 1.3),
+    ];
+    for (name, measure, bar) in entries {
+        if !names.is_empty() && !names.iter().any(|wanted| *wanted == name) {
+            continue;
+        }
+        let Some(Measured { ratio, quartiles, allocations, ours, floor }) = measure(&settings) else {
+            eprintln!("{name}: SKIPPED");
+            continue;
+        };
+        println!("{name}\t{ratio:.3}\t{allocations}\t{ours:.0}\t{floor:.0}");
+        let is_held = ratio <= bar;
+        let word = if is_held { "held" } else { "MISSED" };
+        eprintln!("{name}: {word} (bar {bar:.2}); middle half {:.3} to {:.3}", quartiles.0, quartiles.1);
+        all_held &= is_held;
+    }
+    if all_held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+struct Measured {
+    ratio: f64,
+    quartiles: (f64, f64),
+    allocations: u64,
+    /// Nanoseconds for one, the median over all pairs.
+    ours: f64,
+    floor: f64,
+}
+
+/// A batch must outlast the scheduler's whims: every look-up is handed from one thread or process to another and back.
+const BATCH: Duration = Duration::from_millis(20);
+
+/// Measures two operations in turns, each first in every other pair: the machine's speed drifts by more than what is
+/// asked about.
+fn pairwise(pairs: usize, mut ours: impl FnMut(u64), mut floor: impl FnMut(u64)) -> Measured {
+    let time = |operation: &mut dyn FnMut(u64), count: u64| {
+        let start = Instant::now();
+        operation(count);
+        start.elapsed().as_secs_f64() * 1e9 / count as f64
+    };
+    let mut count = 1;
+    loop {
+        let start = Instant::now();
+        ours(count);
+        floor(count);
+        if start.elapsed() >= BATCH * 2 {
+            break;
+        }
+        count *= 2;
+    }
+    let allocations = allocation_counter::measure(|| ours(1)).count_total;
+    let (mut ratios, mut all_ours, mut all_floor) = (Vec::new(), Vec::new(), Vec::new());
+    for pair in 0..pairs {
+        let (of_ours, of_floor);
+        if pair % 2 == 0 {
+            of_ours = time(&mut ours, count);
+            of_floor = time(&mut floor, count);
+        } else {
+            of_floor = time(&mut floor, count);
+            of_ours = time(&mut ours, count);
+        }
+        ratios.push(of_ours / of_floor);
+        all_ours.push(of_ours);
+        all_floor.push(of_floor);
+    }
+    Measured {
+        ratio: quantile(&mut ratios, 0.5),
+        quartiles: (quantile(&mut ratios, 0.25), quantile(&mut ratios, 0.75)),
+        allocations,
+        ours: quantile(&mut all_ours, 0.5),
+        floor: quantile(&mut all_floor, 0.5),
+    }
+}
+
+fn quantile(values: &mut [f64], part: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[((values.len() - 1) as f64 * part).round() as usize]
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// From the text to the verdict through a registry, against `floor` with the selectors of the same tokens.
+fn verify(
+    runtime: &Runtime,
+    pairs: usize,
+    store: impl TokenStore,
+    hot: &[Hot],
+    floor: impl AsyncFn(&Selector) -> usize,
+) -> Measured {
+    let registry = Registry::builder(filling::format(), filling::keyring(), store).build().unwrap();
+    pairwise(
+        pairs,
+        |count| {
+            runtime.block_on(async {
+                for Hot { text, .. } in hot.iter().cycle().take(count as usize) {
+                    black_box(registry.verify(black_box(text)).await.unwrap());
+                }
+            });
+        },
+        |count| {
+            runtime.block_on(async {
+                for Hot { selector, .. } in hot.iter().cycle().take(count as usize) {
+                    black_box(floor(black_box(selector)).await);
+                }
+            });
+        },
+    )
+}
+
+/// Look-ups in `large` against the same in `small`, of hot records, after every one was looked up.
+fn lookup<S: TokenStore>(runtime: &Runtime, pairs: usize, large: (&S, &[Hot]), small: (&S, &[Hot])) -> Measured {
+    let run = |(store, hot): (&S, &[Hot]), count: u64| {
+        runtime.block_on(async {
+            for Hot { selector, .. } in hot.iter().cycle().take(count as usize) {
+                black_box(store.find(&[black_box(*selector)]).await.unwrap().unwrap());
+            }
+        });
+    };
+    run(large, large.1.len() as u64);
+    run(small, small.1.len() as u64);
+    pairwise(pairs, |count| run(large, count), |count| run(small, count))
+}
+
+fn sqlite_verify(settings: &Settings) -> Option<Measured> {
+    let runtime = runtime();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tokens.db");
+    let hot = runtime.block_on(filling::sqlite(&path, FEW));
+    let store = runtime.block_on(SqliteStore::open(&path)).unwrap();
+    let floor = runtime.block_on(floors::sqlite_pool(&path));
+    Some(verify(&runtime, settings.pairs, store, &hot, async |selector| floors::sqlite_find(&floor, selector).await))
+}
+
+fn lookup_sqlite(settings: &Settings) -> Option<Measured> {
+    let rows = fitting(settings.large)?;
+    let runtime = runtime();
+    let directory = tempfile::tempdir().unwrap();
+    let [large, small] = [rows, FEW].map(|rows| {
+        let path = directory.path().join(format!("{rows}.db"));
+        let hot = runtime.block_on(filling::sqlite(&path, rows));
+        Filled { store: runtime.block_on(SqliteStore::open(&path)).unwrap(), hot }
+    });
+    Some(lookup(&runtime, settings.pairs, (&large.store, &large.hot), (&small.store, &small.hot)))
+}
+
+async fn postgres(server: &Server, rows: u64) -> (Database, PgPool, Filled<PostgresStore>) {
+    let database = server.database().await;
+    let pool = database.pool(4).await;
+    let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
+    let hot = filling::postgres(&pool, &store, rows).await;
+    (database, pool, Filled { store, hot })
+}
+
+fn postgres_verify(settings: &Settings) -> Option<Measured> {
+    let server = Server::shared()?;
+    let runtime = runtime();
+    let (database, pool, Filled { store, hot }) = runtime.block_on(postgres(server, FEW));
+    let measured =
+        verify(&runtime, settings.pairs, store, &hot, async |selector| floors::postgres_find(&pool, selector).await);
+    runtime.block_on(pool.close());
+    runtime.block_on(database.drop());
+    Some(measured)
+}
+
+fn lookup_postgres(settings: &Settings) -> Option<Measured> {
+    let rows = fitting(settings.large)?;
+    let server = Server::shared()?;
+    let runtime = runtime();
+    let (large_database, large_pool, large) = runtime.block_on(postgres(server, rows));
+    let (small_database, small_pool, small) = runtime.block_on(postgres(server, FEW));
+    let measured = lookup(&runtime, settings.pairs, (&large.store, &large.hot), (&small.store, &small.hot));
+    runtime.block_on(async {
+        large_pool.close().await;
+        small_pool.close().await;
+        large_database.drop().await;
+        small_database.drop().await;
+    });
+    Some(measured)
+}
+
+/// What is asked for, if the file stays in memory: a disk is not what is measured.
+fn fitting(rows: Option<u64>) -> Option<u64> {
+    /// A token with its selector, usage and indexes, and as much again for the copies that a server makes of pages.
+    const BYTES_EACH: u64 = 1600;
+    let rows = rows?;
+    let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = memory.lines().find(|line| line.starts_with("MemAvailable:"))?;
+    let available = line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()? * 1024;
+    if rows * BYTES_EACH > available {
+        eprintln!("{rows} rows take {} MB, and {} MB are free", rows * BYTES_EACH / 1_000_000, available / 1_000_000);
+        return None;
+    }
+    Some(rows)
+}

@@ -1,0 +1,123 @@
+//! What is told on the channel, and what is not.
+
+use std::time::Duration;
+
+use counterfoil::{Record, TokenStore, store::RevokeTarget};
+use counterfoil_sqlx::postgres::CHANGES;
+use sqlx::{AssertSqlSafe, postgres::PgListener};
+
+use crate::{cluster::Server, support::*};
+
+struct Listening {
+    listener: PgListener,
+    store: Fixture,
+}
+
+impl Listening {
+    /// Everything told until now, in order: up to a note of our own behind it.
+    async fn heard(&mut self) -> Vec<String> {
+        self.store.by_hand(&format!("NOTIFY {CHANGES}, 'until here'")).await;
+        let mut heard = Vec::new();
+        loop {
+            let told = self.listener.recv().await.unwrap();
+            assert_eq!(told.channel(), "counterfoil_changes");
+            if told.payload() == "until here" {
+                return heard;
+            }
+            heard.push(told.payload().to_owned());
+        }
+    }
+
+    async fn by_hand(&mut self, sql: &str) -> Vec<String> {
+        self.store.by_hand(sql).await;
+        self.heard().await
+    }
+}
+
+fn payload(record: &Record) -> String {
+    let selectors = record.slots().iter().map(|(_, slot)| format!(" {}", slot.selector)).collect::<String>();
+    format!("{}{selectors}", record.id())
+}
+
+#[tokio::test]
+async fn every_change_of_a_token_is_told_and_no_use() {
+    let Some(server) = Server::shared() else { return };
+    let store = Fixture::on(server).await;
+    let mut listener = PgListener::connect_with(&store.pool).await.unwrap();
+    listener.listen(CHANGES).await.unwrap();
+    let mut changes = Listening { listener, store };
+
+    // By the store.
+    let one = changes.store.insert(record(&owner("ann"))).await;
+    let id = one.id();
+    assert_eq!(changes.heard().await, [payload(&one)]);
+    changes.store.store.record_uses(&[used(id, at(1))]).await.unwrap();
+    changes.store.store.claim_warning(id, at(1), Duration::ZERO).await.unwrap();
+    changes.store.store.list(&counterfoil::store::ListQuery::new(Default::default()), now()).await.unwrap();
+    assert_eq!(changes.heard().await, Vec::<String>::new());
+
+    let turned = next(&one, |row| {
+        row.retiring = Some(row.current.clone());
+        row.retiring_until = Some(at(1).unix_millis());
+        row.current = slot();
+    });
+    changes.store.store.update(&turned, one.revision(), None, now()).await.unwrap();
+    assert_eq!(changes.heard().await, [payload(&one), payload(&turned)]);
+    let dropped = next(&turned, |row| (row.retiring, row.retiring_until) = (None, None));
+    changes.store.store.update(&dropped, turned.revision(), None, now()).await.unwrap();
+    assert_eq!(
+        changes.heard().await,
+        [payload(&turned), payload(&dropped), format!("{id} {}", selector(&one))],
+        "and the selector that went"
+    );
+    changes.store.store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now()).await.unwrap();
+    assert_eq!(changes.heard().await, [payload(&dropped)]);
+    changes.store.store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now()).await.unwrap();
+    assert_eq!(changes.heard().await, Vec::<String>::new(), "it was revoked already");
+    assert_eq!(changes.store.store.purge(at(1), None, 10).await.unwrap(), 1);
+    assert_eq!(changes.heard().await, [payload(&dropped)], "its selectors go with it, untold");
+
+    // By hand.
+    let two = changes.store.insert(record(&owner("ann"))).await;
+    let (id, text) = (two.id(), selector(&two));
+    assert_eq!(changes.heard().await, [payload(&two)]);
+    for (sql, expected) in [
+        ("UPDATE counterfoil_token SET suspended_at = 1767225600000, suspended_detail = '{}'", vec![payload(&two)]),
+        ("UPDATE counterfoil_token SET body = body || ' '", vec![payload(&two)]),
+        ("UPDATE counterfoil_token SET body = body, version = version", vec![]),
+        ("UPDATE counterfoil_usage SET at = 1767225600000", vec![]),
+        ("BEGIN; UPDATE counterfoil_token SET version = version + 1; ROLLBACK", vec![]),
+        ("UPDATE counterfoil_selector SET selector = 'moved'", vec![format!("{id} {text}")]),
+        ("DELETE FROM counterfoil_selector", vec![format!("{id} moved")]),
+        ("UPDATE counterfoil_token SET selector = 'moved'", vec![payload(&two), format!("{id} moved")]),
+        ("DELETE FROM counterfoil_token", vec![format!("{id} moved")]),
+        ("TRUNCATE counterfoil_token CASCADE", vec!["*".to_owned()]),
+        ("TRUNCATE counterfoil_selector", vec!["*".to_owned()]),
+    ] {
+        assert_eq!(changes.by_hand(sql).await, expected, "{sql}");
+    }
+    drop(changes.listener);
+    changes.store.close().await;
+}
+
+#[tokio::test]
+async fn a_text_too_long_to_tell_stands_in_no_change_s_way() {
+    let Some(server) = Server::shared() else { return };
+    let store = Fixture::on(server).await;
+    let mut listener = PgListener::connect_with(&store.pool).await.unwrap();
+    listener.listen(CHANGES).await.unwrap();
+    let mut changes = Listening { listener, store };
+    let there = changes.store.insert(record(&owner("ann"))).await;
+    changes.heard().await;
+    let sql = "UPDATE counterfoil_token SET selector = repeat('\u{1f511}', 5000)";
+    let heard = changes.by_hand(sql).await;
+    let long: i64 = sqlx::query_scalar(AssertSqlSafe("SELECT octet_length(selector)::bigint FROM counterfoil_token"))
+        .fetch_one(&changes.store.pool)
+        .await
+        .unwrap();
+    assert_eq!(long, 20_000);
+    assert_eq!(heard[0], payload(&there));
+    assert!(heard[1].starts_with(&there.id().to_string()) && heard[1].len() < 8000, "{}", heard[1].len());
+    drop(changes.listener);
+    changes.store.close().await;
+}
