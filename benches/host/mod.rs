@@ -15,9 +15,9 @@ use sqlx::{
 
 use crate::floors::{Argon2Floor, Floor, Loaded, PREFIX};
 
-const SERVER_KEY: [u8; 32] = *b"0123456789abcdefghijklmnopqrstuv";
-const TENANT: &str = "acme";
-const OWNER: &str = "user-42";
+pub(crate) const SERVER_KEY: [u8; 32] = *b"0123456789abcdefghijklmnopqrstuv";
+pub(crate) const TENANT: &str = "acme";
+pub(crate) const OWNER: &str = "user-42";
 
 pub(crate) fn keyring() -> Keyring {
     format!("k1:{}:mint", STANDARD.encode(SERVER_KEY)).parse().unwrap()

@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "what a process answers")]
 
-#[allow(unused_imports, reason = "another crate's, of which this one needs a part")]
 #[path = "../../counterfoil-sqlx/tests/cluster/mod.rs"]
 mod cluster;
 mod node;

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-#[allow(unused_imports, reason = "another crate's, of which this one needs a part")]
 #[path = "../../counterfoil-sqlx/tests/cluster/mod.rs"]
 mod cluster;
 mod line;
