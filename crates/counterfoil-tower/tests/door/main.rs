@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod answers;
+mod attempts;
+mod counted;
 mod headers;
 mod metadata;
 mod nested;
