@@ -34,6 +34,8 @@ use crate::limit::Later;
 /// }
 /// ```
 ///
+/// `crates/counterfoil-tower/examples/governor.rs` is a whole service with one.
+///
 /// # What it is asked and told
 ///
 /// | the text | asked | told |

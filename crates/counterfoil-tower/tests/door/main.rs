@@ -5,6 +5,7 @@
 mod answers;
 mod attempts;
 mod counted;
+mod governor;
 mod headers;
 mod metadata;
 mod nested;
