@@ -74,6 +74,9 @@
 //! | claim | held by |
 //! |---|---|
 //! | beyond threads and queue all are refused at once, and who comes later is served | `tests/slow_hashes.rs: beyond_threads_and_queue_all_are_refused_and_later_callers_are_served`, `src/digest/pool.rs: what_is_beyond_the_bound_is_refused_and_who_comes_later_is_served` |
+//! | under thousands of bogus tokens no more are hashed than the pool takes, and its memory stays within the stated bound | `tests/under_fire.rs: of_thousands_at_once_the_pool_takes_its_bound_and_all_others_are_told_to_come_again` |
+//! | during such a flood good callers are served: at once if their hash is remembered, else once they find a place | `tests/under_fire.rs: callers_whose_hash_is_remembered_are_all_served_during_the_flood`, `tests/under_fire.rs: callers_whose_hash_is_not_remembered_are_served_once_they_find_a_place` |
+//! | with a keyed checksum none of them costs a lookup or a hash | `tests/under_fire.rs: with_a_keyed_checksum_no_bogus_token_costs_a_lookup_or_a_hash` |
 //! | who has gone away leaves the place, and no hash is made for them | `src/digest/pool.rs: who_has_gone_away_leaves_the_place`, `src/digest/pool.rs: no_hash_is_made_for_who_has_gone_away_and_no_memory_is_kept_beyond_the_bound` |
 //! | everyone gets their own hash, and threads end with the registry | `src/digest/pool.rs: all_of_many_callers_get_their_own_hash`, `src/digest/pool.rs: all_threads_end_with_the_pool` |
 //! | a verification that begins after a change never passes from memory, in every order of their steps | `src/registry/hashing/interleavings.rs: a_verification_that_begins_after_a_change_never_passes_from_memory`, `tests/slow_hashes.rs: a_change_is_seen_by_the_next_verification` |
@@ -166,6 +169,8 @@
 //! | the suite finds a store out that breaks a promise | `crates/counterfoil-testkit/tests/wrong/tokens.rs: every_fault_breaks_the_promise_it_is_of`, `crates/counterfoil-testkit/tests/wrong/reservations.rs: every_fault_breaks_the_promise_it_is_of` |
 //! | a door reads the credential in one place, never in the query | `crates/counterfoil-tower/tests/door/headers.rs: a_bearer_door_reads_authorization_alone`, `crates/counterfoil-tower/tests/door/headers.rs: a_door_for_either_takes_exactly_one`, `crates/counterfoil-tower/tests/door/headers.rs: the_query_is_never_read_and_a_huge_value_is_no_panic` |
 //! | an answer tells what is wrong only once the secret is proven | `crates/counterfoil-tower/tests/door/answers.rs: what_is_wrong_with_a_token_is_told_once_its_secret_is_proven` |
+//! | a limiter of failed attempts is asked before any lookup, and told where no secret was proven and nowhere else | `crates/counterfoil-tower/tests/door/attempts.rs: it_is_asked_about_what_looks_like_a_token_and_told_where_no_secret_was_proven`, `crates/counterfoil-tower/tests/door/governor.rs: after_some_bad_tokens_an_address_waits_and_others_are_served` |
+//! | what a refused attempt is answered is the same for every token | `crates/counterfoil-tower/tests/door/attempts.rs: a_refused_attempt_is_429_whatever_the_text_and_nothing_is_looked_up` |
 //! | a second verifier is asked about what is not ours alone | `crates/counterfoil-tower/tests/door/second.rs: another_verifier_is_asked_about_what_is_not_ours_alone` |
 //! | a door's span and counter tell the outcome and no secret | `crates/counterfoil-tower/tests/observe.rs: a_span_and_a_counter_tell_the_outcome_and_no_secret` |
 //! | a route without a door lets nobody in | `crates/counterfoil-axum/tests/routes.rs: a_route_without_a_door_is_the_hosts_mistake` |

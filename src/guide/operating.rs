@@ -216,8 +216,8 @@
 //! | event | it means | do |
 //! |---|---|---|
 //! | `denied`, of [`Superseded`](crate::Denial::Superseded) | a secret that was rotated away was presented | look at its caller; tell the owner; rotate at once or revoke, or let [`Reuse::Revoke`](crate::possession::Reuse::Revoke) do it |
-//! | `denials_suppressed` | somebody presents many texts that look like tokens, without a right secret | limit requests by source, before the registry |
-//! | `overloaded` | more slow hashes than threads and queue take; those requests got "try again" | limit by source; a [keyed checksum](crate::Checksum::Keyed); `remember_slow_hashes` |
+//! | `denials_suppressed` | somebody presents many texts that look like tokens, without a right secret | limit failed attempts by source, before the registry: the `AttemptLimiter` of `counterfoil-tower`, as in `crates/counterfoil-tower/examples/governor.rs` |
+//! | `overloaded` | more slow hashes than threads and queue take; those requests got "try again" | limit by source, likewise; a [keyed checksum](crate::Checksum::Keyed); `remember_slow_hashes` |
 //! | `unverifiable` | this node lacks a server key | [`rotating_server_keys`](super::rotating_server_keys) |
 //! | `rehash_failed` | a digest could not be made anew; the request was served, and none is tried for a minute | look at the store |
 //! | `expiring` | an end comes near | tell the owner |

@@ -125,6 +125,14 @@ impl super::RegistryBuilder {
     /// a hash is to be made and no thread is free, and ends with the registry. Between two hashes a thread keeps, wiped,
     /// the memory of one hash at the cost that the keyring mints with (19 MiB if it mints keyed digests); what a
     /// costlier digest needed beyond that is given back at once.
+    ///
+    /// # Memory
+    ///
+    /// However many requests come, slow hashes take for each thread at most the greatest memory that a row may ask for,
+    /// by the [bounds](crate::Argon2Bounds) of the keyring and of imported digests, and for each that
+    /// [waits](Self::slow_hash_queue) at most 200 bytes, and the token's text if its digest was imported. By default that
+    /// is 4 × 64 MiB and 64 × 200 bytes; where all digests have the default cost, 4 × 19 MiB. The requests themselves
+    /// are the host's to bound.
     pub fn slow_hash_threads(mut self, threads: NonZero<usize>) -> Self {
         self.0.hashing.threads = Some(threads);
         self
@@ -132,7 +140,7 @@ impl super::RegistryBuilder {
 
     /// Lets so many slow hashes wait for a thread: 64 by default. What comes then is refused at once as
     /// [`CheckError::Overloaded`], and [`EventKind::Overloaded`] tells how many, at most once a second. A request that
-    /// is given up leaves its place.
+    /// is given up leaves its place. What waits takes no [memory](Self::slow_hash_threads) to speak of.
     pub fn slow_hash_queue(mut self, waiting: usize) -> Self {
         self.0.hashing.waiting = waiting;
         self

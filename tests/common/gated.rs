@@ -1,4 +1,5 @@
-//! A store whose writes can be turned away, as on a node that has lost the primary, or met by something else.
+//! A store whose writes can be turned away, as on a node that has lost the primary, or met by something else, and whose
+//! lookups are counted.
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part, and fails by panicking")]
 
@@ -6,7 +7,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -25,6 +26,7 @@ pub(crate) struct Gated {
     store: SharedStore,
     is_read_only: Arc<AtomicBool>,
     meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+    lookups: Arc<AtomicUsize>,
 }
 
 impl fmt::Debug for Gated {
@@ -35,7 +37,12 @@ impl fmt::Debug for Gated {
 
 impl Gated {
     pub(crate) fn new(store: SharedStore) -> Self {
-        Self { store, is_read_only: Arc::default(), meanwhile: Arc::default() }
+        Self { store, is_read_only: Arc::default(), meanwhile: Arc::default(), lookups: Arc::default() }
+    }
+
+    /// How many lookups there were since this was asked last.
+    pub(crate) fn lookups(&self) -> usize {
+        self.lookups.swap(0, Ordering::SeqCst)
     }
 
     /// Does this while the next uses are being written.
@@ -58,6 +65,7 @@ impl TokenStore for Gated {
     }
 
     async fn find(&self, selectors: &[Selector]) -> Result<Option<Arc<Record>>, StoreError> {
+        self.lookups.fetch_add(1, Ordering::SeqCst);
         self.store.find(selectors).await
     }
 

@@ -21,6 +21,7 @@ use crate::{limit::Later, transport::MalformedCredential};
 /// | a scope is missing | 403 | [`MissingScope`](Kind::MissingScope) |
 /// | the policy refuses | 403 | [`Refused`](Kind::Refused) |
 /// | a limiter or a budget says later | 429 | [`Later`](Kind::Later) |
+/// | too many attempts have failed before, and this one was not looked at | 429 | [`TooManyAttempts`](Kind::TooManyAttempts) |
 /// | nothing could be found out | 503 | [`Unavailable`](Kind::Unavailable) |
 ///
 /// Nothing of the credential is in it, and an unknown token looks like one whose secret is wrong.
@@ -59,6 +60,8 @@ pub enum Kind {
     Refused,
     /// The token is good, and the host's limiter or budget says later.
     Later,
+    /// The host's limiter of failed attempts says later: nothing is known of the token.
+    TooManyAttempts,
     /// Nothing could be found out: try again.
     Unavailable,
 }
@@ -70,7 +73,7 @@ impl Kind {
             Self::Missing | Self::Invalid => StatusCode::UNAUTHORIZED,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::MissingScope | Self::Refused => StatusCode::FORBIDDEN,
-            Self::Later => StatusCode::TOO_MANY_REQUESTS,
+            Self::Later | Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -84,6 +87,7 @@ impl Kind {
             Self::MissingScope => "missing_scope",
             Self::Refused => "refused",
             Self::Later => "later",
+            Self::TooManyAttempts => "too_many_attempts",
             Self::Unavailable => "unavailable",
         }
     }
@@ -94,7 +98,7 @@ impl Kind {
             Self::Malformed => Some("invalid_request"),
             Self::Invalid => Some("invalid_token"),
             Self::MissingScope => Some("insufficient_scope"),
-            Self::Missing | Self::Refused | Self::Later | Self::Unavailable => None,
+            Self::Missing | Self::Refused | Self::Later | Self::TooManyAttempts | Self::Unavailable => None,
         }
     }
 }
@@ -189,8 +193,17 @@ impl Answer {
 
     /// To a good token that comes too often, in the limiter's words.
     pub fn later(later: &Later) -> Self {
+        Self::in_words_of(later, Kind::Later)
+    }
+
+    /// To any token, where too many attempts have failed before, in the limiter's words.
+    pub fn too_many_attempts(later: &Later) -> Self {
+        Self::in_words_of(later, Kind::TooManyAttempts)
+    }
+
+    fn in_words_of(later: &Later, kind: Kind) -> Self {
         let retry_after = Some(later.retry_after);
-        Self { retry_after, ..Self::new(Kind::Later, later.code.clone(), later.text.clone()) }
+        Self { retry_after, ..Self::new(kind, later.code.clone(), later.text.clone()) }
     }
 
     /// Where nothing could be found out.

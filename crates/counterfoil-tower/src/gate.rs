@@ -9,6 +9,7 @@ use http::{
 
 use crate::{
     answer::{Answer, Codes, Kind},
+    attempt::{Attempt, AttemptLimiter, SharedAttemptLimiter},
     challenge::{Challenge, InvalidChallenge},
     client::ClientAddress,
     limit::{Limiter, SharedLimiter},
@@ -51,7 +52,8 @@ use crate::{
 ///
 /// # Order
 ///
-/// Credential, verdict and policy, the door's scopes, the host's limiter. Scopes that a handler asks for come after.
+/// Credential, the host's [limiter of attempts](AttemptLimiter), verdict and policy, the door's scopes, the host's
+/// [`Limiter`]. Scopes that a handler asks for come after.
 #[derive(Debug, Clone)]
 pub struct Gate {
     registry: Registry,
@@ -62,6 +64,7 @@ pub struct Gate {
     client: ClientAddress,
     request_id: Option<HeaderName>,
     second: Option<SharedSecond>,
+    attempt_limiter: Option<SharedAttemptLimiter>,
     limiter: Option<SharedLimiter>,
     codes: Codes,
     challenge: Challenge,
@@ -82,6 +85,7 @@ impl Gate {
             client: ClientAddress::unknown(),
             request_id: None,
             second: None,
+            attempt_limiter: None,
             limiter: None,
             codes: Codes::default(),
             challenge: Challenge::plain(),
@@ -122,6 +126,11 @@ impl Gate {
     /// [scopes](Self::require) nor its [limiter](Self::limiter) are asked about it, so the verifier must.
     pub fn or_else(self, second: impl SecondVerifier) -> Self {
         Self { second: Some(SharedSecond::new(second)), ..self }
+    }
+
+    /// Asks the host's limiter of failed attempts before anything is looked up.
+    pub fn attempt_limiter(self, limiter: impl AttemptLimiter) -> Self {
+        Self { attempt_limiter: Some(SharedAttemptLimiter::new(limiter)), ..self }
     }
 
     /// Asks the host's limiter once everything else has said yes.
@@ -223,11 +232,31 @@ impl Gate {
         let request = self.request_id.as_ref().and_then(|name| parts.headers.get(name)?.to_str().ok());
         let request = request.and_then(|text| RequestId::new(text).ok());
         let caller = Caller { address: self.client.of(parts), request, ..Caller::unknown() };
+        if let Some(limiter) = &self.attempt_limiter
+            && let Some(attempt) = self.attempt(text, &caller)
+        {
+            limiter.may_try(&attempt).map_err(|later| Answer::too_many_attempts(&later))?;
+        }
         match self.registry.verify_for(text, &caller).await {
             Ok(verified) => Ok(Some(verified)),
             Err(error) if self.second.is_some() && error.is_not_ours() => Ok(None),
-            Err(error) => Err(Answer::to_error(&error, &self.codes)),
+            Err(error) => {
+                if let Some(limiter) = &self.attempt_limiter
+                    && matches!(error, VerifyError::Denied(denial) if !denial.may_be_told())
+                    && let Some(attempt) = self.attempt(text, &caller)
+                {
+                    limiter.failed(&attempt);
+                }
+                Err(Answer::to_error(&error, &self.codes))
+            }
         }
+    }
+
+    /// What the limiter of attempts is shown: read anew each time, so that not every admission carries it along. None if
+    /// the text is no token of ours.
+    fn attempt(&self, text: &str, caller: &Caller) -> Option<Attempt> {
+        let presented = self.registry.families().parse(text).ok()?;
+        Some(Attempt::new(caller.address, presented.selector()))
     }
 
     async fn demand(&self, verified: &Verified) -> Result<(), Answer> {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod attempt;
 mod challenge;
 mod client;
 mod gate;
@@ -19,6 +20,7 @@ mod second;
 mod transport;
 
 pub use answer::{Answer, Codes, Kind};
+pub use attempt::{Attempt, AttemptLimiter};
 pub use challenge::{Challenge, InvalidChallenge};
 pub use client::ClientAddress;
 pub use gate::Gate;

@@ -59,6 +59,6 @@ impl Observation {
             token.map(|token| self.span.record("token", tracing::field::display(token)));
         }
         #[cfg(feature = "metrics")]
-        counter_of!(outcome, "admitted", "missing", "malformed", "invalid").increment(1);
+        counter_of!(outcome, "admitted", "missing", "malformed", "invalid", "too_many_attempts").increment(1);
     }
 }

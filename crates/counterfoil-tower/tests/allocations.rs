@@ -9,7 +9,7 @@ use std::{
 };
 
 use counterfoil::{Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat};
-use counterfoil_tower::{Gate, TokenLayer, Transport};
+use counterfoil_tower::{Attempt, AttemptLimiter, Gate, Later, TokenLayer, Transport};
 use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -31,6 +31,15 @@ impl Service<Request<()>> for Empty {
     }
 }
 
+struct Patient;
+
+impl AttemptLimiter for Patient {
+    fn may_try(&self, _: &Attempt) -> Result<(), Later> {
+        Ok(())
+    }
+    fn failed(&self, _: &Attempt) {}
+}
+
 #[test]
 fn a_good_token_costs_few_allocations_and_a_made_up_one_fewer() {
     let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
@@ -39,9 +48,16 @@ fn a_good_token_costs_few_allocations_and_a_made_up_one_fewer() {
     let registry = Registry::builder(format, keyring, MemoryStore::new()).build().unwrap();
     let grant = Grant::new(Owner::new("user-42").unwrap(), Lifetime::days(90));
     let token = pollster::block_on(registry.issue(grant)).unwrap().token;
-    let mut service = TokenLayer::new(Gate::new(registry, Transport::bearer())).layer(Empty);
+    let gate = Gate::new(registry, Transport::bearer());
+    let limited = gate.clone().attempt_limiter(Patient);
 
-    for (text, status, most) in [(token.expose(), 200, 6), (&*garbage, 401, 10)] {
+    for (gate, text, status, most) in [
+        (&gate, token.expose(), 200, 6),
+        (&gate, &*garbage, 401, 10),
+        (&limited, token.expose(), 200, 6),
+        (&limited, &*garbage, 401, 10),
+    ] {
+        let mut service = TokenLayer::new(gate.clone()).layer(Empty);
         let request = || Request::builder().header("authorization", format!("Bearer {text}")).body(()).unwrap();
         // The first request notes the token's use.
         assert_eq!(pollster::block_on(service.call(request())).unwrap().status(), status);

@@ -5,10 +5,11 @@
 use std::{
     io::Write,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use counterfoil::{Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat};
-use counterfoil_tower::{Gate, Transport};
+use counterfoil_tower::{Attempt, AttemptLimiter, Gate, Later, Transport};
 use http::Request;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -26,6 +27,15 @@ impl Write for Log {
     }
 }
 
+struct Closed;
+
+impl AttemptLimiter for Closed {
+    fn may_try(&self, _: &Attempt) -> Result<(), Later> {
+        Err(Later::new("too_many_attempts", "too many bad tokens", Duration::from_secs(1)))
+    }
+    fn failed(&self, _: &Attempt) {}
+}
+
 #[test]
 fn a_span_and_a_counter_tell_the_outcome_and_no_secret() {
     let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
@@ -37,6 +47,7 @@ fn a_span_and_a_counter_tell_the_outcome_and_no_secret() {
     let gate = Gate::new(registry, Transport::bearer());
     let scoped = gate.clone().require("parts:read".parse().unwrap());
     let optional = gate.clone().optional();
+    let closed = gate.clone().attempt_limiter(Closed);
 
     for (gate, credential, outcome, told) in [
         (&gate, Some(format!("Bearer {token}")), "admitted", Some(&id)),
@@ -45,6 +56,7 @@ fn a_span_and_a_counter_tell_the_outcome_and_no_secret() {
         (&gate, None, "missing", None),
         (&scoped, Some(format!("Bearer {token}")), "missing_scope", None),
         (&optional, None, "admitted_without_token", None),
+        (&closed, Some(format!("Bearer {token}")), "too_many_attempts", None),
     ] {
         let mut request = Request::builder();
         if let Some(credential) = &credential {

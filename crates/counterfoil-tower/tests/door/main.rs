@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod answers;
+mod attempts;
+mod counted;
+mod governor;
 mod headers;
 mod metadata;
 mod nested;

@@ -103,6 +103,12 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    pub(crate) fn read(reply: &str) -> Self {
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap_or((reply, ""));
+        let status = head.split(' ').nth(1).unwrap_or("0").parse().unwrap();
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
     /// The value of a header, if it is there once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.head.lines().filter_map(|line| {
@@ -137,8 +143,5 @@ pub(crate) fn request(address: SocketAddr, method: &str, path: &str, lines: &[&[
     let _ = stream.write_all(&request);
     let mut reply = Vec::new();
     let _ = stream.read_to_end(&mut reply);
-    let reply = String::from_utf8(reply).unwrap();
-    let (head, body) = reply.split_once("\r\n\r\n").unwrap_or((&reply, ""));
-    let status = head.split(' ').nth(1).unwrap_or("0").parse().unwrap();
-    Reply { status, head: head.to_owned(), body: body.to_owned() }
+    Reply::read(std::str::from_utf8(&reply).unwrap())
 }
