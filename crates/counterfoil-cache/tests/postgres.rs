@@ -16,7 +16,7 @@ use std::{
 };
 
 use cluster::{Database, Server, own_cluster};
-use counterfoil::By;
+use counterfoil::{By, Lifetime};
 use counterfoil_cache::{CacheEvent, CachedStore, PostgresChannel, Settings};
 use counterfoil_sqlx::PostgresStore;
 use line::Line;
@@ -266,6 +266,26 @@ async fn a_pool_that_is_used_up_does_not_end_the_lease() {
     .await;
     drop(held);
     assert_eq!(events.lock().unwrap().len(), 1, "{events:?}");
+    database.drop().await;
+}
+
+/// An end is judged by the clock of the node that verifies, and by no other: neither the server's nor another node's.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_is_judged_by_the_clock_of_the_node_that_verifies() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database().await;
+    let [here, there] = [beside(database.options()).await, beside(database.options()).await];
+    let ten_minutes = Duration::from_secs(600);
+    let ahead = here.registry.now().unwrap().checked_add(ten_minutes).unwrap();
+    there.clock.set(ahead);
+    let told = here.issue().await;
+    let end = Lifetime::For(ten_minutes / 2);
+    here.registry.set_expiry(told.id, end, By::unknown()).await.unwrap();
+    assert_eq!(here.verdict(&told).await, "ok 2");
+    there.sees(&told, "expired", Instant::now()).await;
+    assert_eq!(here.verdict(&told).await, "ok 2", "what another node's clock says changes nothing");
+    here.clock.set(ahead);
+    assert_eq!(here.verdict(&told).await, "expired");
     database.drop().await;
 }
 

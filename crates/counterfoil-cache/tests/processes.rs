@@ -1,5 +1,5 @@
-//! A process that stands still while tokens are revoked through another lets none of them in once it goes on, past the
-//! bound: every answer of either is held against it.
+//! Nodes that are processes of their own: one that stands still while tokens are revoked through another, and one that is
+//! killed while it works. Every answer is held against what was promised.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
@@ -19,7 +19,7 @@ use std::{
 };
 
 use cluster::Server;
-use counterfoil::By;
+use counterfoil::{By, Grant, Keyring, Lifetime, Owner, Registry, SystemClock, TokenFormat, TokenId, TokenStore as _};
 use counterfoil_cache::{CacheEvent, CachedStore, PostgresChannel, Settings};
 use counterfoil_sqlx::PostgresStore;
 use nix::{
@@ -32,6 +32,8 @@ use tokio::runtime::Runtime;
 
 /// Where a process that is to be a node finds its database.
 const DATABASE: &str = "COUNTERFOIL_NODE_DATABASE";
+const STANDS_STILL: &str = "a_process_that_stood_still_lets_nobody_in_past_the_bound";
+const IS_KILLED: &str = "a_killed_node_loses_the_uses_since_the_last_write_and_nothing_else";
 const BOUND: Duration = Duration::from_millis(600);
 
 fn now() -> u128 {
@@ -87,11 +89,11 @@ struct Process {
 }
 
 impl Process {
-    fn start(database: &str) -> Self {
+    /// Runs the test of this name, which is to be a node there.
+    fn start(database: &str, test: &str) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
-        let name = "a_process_that_stood_still_lets_nobody_in_past_the_bound";
         let mut child = command
-            .args(["--exact", "--nocapture", name])
+            .args(["--exact", "--nocapture", test])
             .env(DATABASE, database)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -152,7 +154,7 @@ fn a_process_that_stood_still_lets_nobody_in_past_the_bound() {
     let runtime = Runtime::new().unwrap();
     let database = runtime.block_on(server.database());
     let here = runtime.block_on(connect(database.options()));
-    let mut there = Process::start(database.options().to_url_lossy().as_str());
+    let mut there = Process::start(database.options().to_url_lossy().as_str(), STANDS_STILL);
     let bound = BOUND.as_micros();
     // Shorter than the bound, about as long, and longer; each with the revocation before and after the other stands still.
     for (still_for, stops_first) in
@@ -183,6 +185,78 @@ fn a_process_that_stood_still_lets_nobody_in_past_the_bound() {
                 break;
             }
         }
+    }
+    runtime.block_on(database.drop());
+}
+
+/// Uses a token and writes the uses, again and again, and says which use is written for certain; and makes and revokes tokens
+/// of its own beside it.
+fn work_until_killed(database: &str) {
+    Runtime::new().unwrap().block_on(async {
+        let (node, clock) = (connect(database.parse().unwrap()).await, SystemClock);
+        let registry = {
+            let format = TokenFormat::builder("acme").build().unwrap();
+            let keyring: Keyring = node::K1.parse().unwrap();
+            Registry::builder(format, keyring, node.store.clone()).clock(clock).build().unwrap()
+        };
+        let grant = || Grant::new(Owner::new("ann").unwrap(), Lifetime::days(90));
+        let used = registry.issue(grant()).await.unwrap();
+        for number in 0.. {
+            for _ in 0..number % 7 {
+                registry.verify(used.token.expose()).await.unwrap();
+            }
+            registry.verify(used.token.expose()).await.unwrap();
+            let at = registry.now().unwrap().unix_millis();
+            registry.flush_uses().await.unwrap();
+            println!("\nused {at} {} -", used.record.id());
+            let other = registry.issue(grant()).await.unwrap();
+            println!("\nissued 0 {} -", other.record.id());
+            if number % 2 == 0 {
+                registry.revoke(other.record.id(), By::unknown()).await.unwrap();
+                println!("\nrevoked 0 {} -", other.record.id());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_killed_node_loses_the_uses_since_the_last_write_and_nothing_else() {
+    if let Ok(database) = env::var(DATABASE) {
+        return work_until_killed(&database);
+    }
+    let Some(server) = Server::shared() else { return };
+    let runtime = Runtime::new().unwrap();
+    let database = runtime.block_on(server.database());
+    let store = runtime.block_on(async { PostgresStore::from_pool(database.pool(2).await).await.unwrap() });
+    for facts in [3, 40, 101, 250] {
+        let mut command = Command::new(env::current_exe().unwrap());
+        let mut node = command
+            .args(["--exact", "--nocapture", IS_KILLED])
+            .env(DATABASE, database.options().to_url_lossy().as_str())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(node.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let told = lines.filter(|line| line.ends_with(" -")).take(facts).collect::<Vec<_>>();
+        node.kill().unwrap();
+        node.wait().unwrap();
+        let mut seen = 0;
+        for line in &told {
+            let parts: Vec<&str> = line.split(' ').collect();
+            let id: TokenId = parts[2].parse().unwrap();
+            let stored = runtime.block_on(store.get(id)).unwrap().expect("an acknowledged token is there");
+            match parts[0] {
+                "used" => {
+                    let at = stored.usage.expect("a written use is there").at.unix_millis();
+                    assert!(at >= parts[1].parse().unwrap(), "{line}: the last use is at {at}");
+                    assert_eq!(stored.record.version(), 1, "a use changes nothing else");
+                    seen += 1;
+                }
+                "issued" => {}
+                _ => assert!(stored.record.revoked().is_some(), "{line}"),
+            }
+        }
+        assert!(seen > 0 && told.len() == facts, "{told:?}");
     }
     runtime.block_on(database.drop());
 }
