@@ -10,6 +10,7 @@
 //! | | bring tokens over from another system | [`migration`] |
 //! | an operator | set the rules and the upkeep, and know what to do when | [`operating`] |
 //! | | replace a server key without anyone noticing | [`rotating_server_keys`] |
+//! | | go past one machine, and know how late a revocation may be | [`scaling`] |
 //! | a store's author | write one in an hour | [`stores`] |
 //! | a reviewer | know what is promised and what is not | [`threat_model`] |
 //! | an auditor | read the thousand lines that matter, and run the proofs | [`auditing`] |
@@ -130,7 +131,8 @@
 //!
 //! | crate | stands |
 //! |---|---|
-//! | `counterfoil-sqlx` | below a registry: a store in SQLite |
+//! | `counterfoil-sqlx` | below a registry: a store in SQLite or PostgreSQL |
+//! | `counterfoil-cache` | between the two: records in memory, for as long as their word on revocation can be kept |
 //! | `counterfoil-tower`, `counterfoil-axum` | before one: the door of a web service, what handlers ask for, and the management of tokens by those who are signed in, by an API and by a page |
 //! | `counterfoil-jwt` | in one: a family of tokens that others verify without it |
 //! | `counterfoil-client` | at the other end of the wire: what a user's command-line program does with its token |
@@ -142,6 +144,7 @@ pub mod auditing;
 pub mod migration;
 pub mod operating;
 pub mod rotating_server_keys;
+pub mod scaling;
 pub mod stored_rows;
 pub mod stores;
 pub mod threat_model;

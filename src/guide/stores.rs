@@ -154,7 +154,7 @@
 //! several nodes in turn; `Fresh::corrupting`, a hand that damages a row, so that the promises on corrupt rows are looked
 //! at. What it cannot see is that a write outlives a crash, and that a look-up is one indexed read:
 //! `crates/counterfoil-sqlx/tests/crash.rs` and `crates/counterfoil-sqlx/src/sqlite/find.rs: only_primary_keys_are_searched`
-//! show these for SQLite, `tests/postgres/outages.rs` and `src/postgres/plans.rs` beside them for PostgreSQL.
+//! show these for SQLite, `crates/counterfoil-sqlx/tests/postgres/outages.rs` and `crates/counterfoil-sqlx/src/postgres/plans.rs` beside them for PostgreSQL.
 //!
 //! The clauses that are missed most also fit on a page. Point this at your store:
 //!
