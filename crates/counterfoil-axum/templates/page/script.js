@@ -1,10 +1,29 @@
 "use strict";
-// The page works without this file; with it a token is copied by one press.
+// The page works without this file. With it a form is sent once, and a token is copied by one press.
+
+// Whoever presses twice would be shown that the form was sent before, and not the secret that the first press has made.
+for (const form of document.forms) {
+  let isSent = false;
+  form.addEventListener("submit", (event) => {
+    if (isSent) event.preventDefault();
+    isSent = true;
+  });
+  // Whoever comes back to it may send it again.
+  addEventListener("pageshow", () => {
+    isSent = false;
+  });
+}
+
 const token = document.getElementById("token");
 const copy = document.getElementById("copy");
 if (token && copy) {
+  const result = document.getElementById("copy-result");
+  // Emptied first, and filled a moment later: the same words are read out again.
   const tell = (text) => {
-    document.getElementById("copy-result").textContent = text;
+    result.textContent = "";
+    setTimeout(() => {
+      result.textContent = text;
+    }, 50);
   };
   copy.hidden = false;
   copy.addEventListener("click", async () => {
@@ -19,6 +38,7 @@ if (token && copy) {
   });
   // Whoever comes back by the history finds nothing.
   addEventListener("pagehide", () => {
-    token.value = "";
+    token.defaultValue = token.value = "";
+    copy.hidden = true;
   });
 }

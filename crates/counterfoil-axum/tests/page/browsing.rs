@@ -1,6 +1,16 @@
 //! The page in a browser: what a person does there, by pointer and by keyboard, with script and without.
 
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{Method, StatusCode},
+    middleware::{Next, from_fn},
+    routing::get as get_route,
+};
 use counterfoil::{Expiry, Status};
+use tokio::sync::Semaphore;
 
 use crate::{
     browser::{Browser, Setting},
@@ -105,6 +115,78 @@ fn the_token_is_copied_by_one_press_and_gone_when_its_page_is_left() {
     browser.back();
     assert!(!browser.text().contains(&token));
     assert!(!browser.run("return document.documentElement.outerHTML").as_str().unwrap().contains(&token));
+}
+
+/// Holds the reply to the first form back until the page says that it was pressed again.
+fn held(page: Router) -> Router {
+    let (made, pressed) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (told, go_on) = (Arc::clone(&made), Arc::clone(&pressed));
+    let hold = from_fn(move |request: Request, next: Next| {
+        let (told, go_on) = (Arc::clone(&told), Arc::clone(&go_on));
+        async move {
+            let is_form = request.method() == Method::POST;
+            let response = next.run(request).await;
+            if is_form {
+                told.add_permits(1);
+                drop(go_on.acquire().await);
+            }
+            response
+        }
+    });
+    page.layer(hold)
+        .route("/made", get_route(async move || made.acquire().await.map(drop).map_err(|_| StatusCode::GONE)))
+        .route("/pressed", get_route(async move || pressed.add_permits(9)))
+}
+
+#[test]
+fn who_presses_twice_is_shown_the_token_all_the_same() {
+    let host = Host::mounted(policy(), |page, store| page.idempotency(store), held);
+    let Some(browser) = Browser::start(&host, Setting::PLAIN) else { return };
+    browser.go(&format!("{PAGE}/new"));
+    browser.fill("Name", "CI");
+    // Once the first form has made its token, and before its reply comes, the button is pressed again.
+    browser.run(
+        "const button = document.querySelector('button[type=submit]');
+         const made = new Image();
+         made.onerror = () => { button.click(); new Image().src = '/pressed' };
+         button.click();
+         made.src = '/made'",
+    );
+    browser.until("document.querySelector('h1').textContent != 'New token'");
+    assert_eq!((parts(&host, &browser.value("Token")), host.records().len()), (403, 1), "{}", browser.text());
+    // Whoever comes back to the form can send it again.
+    browser.go(&format!("{PAGE}/new"));
+    browser.fill("Name", "Second");
+    browser.run("document.forms[0].addEventListener('submit', (event) => event.preventDefault(), { once: true })");
+    browser.run("document.querySelector('button[type=submit]').click()");
+    browser.run("dispatchEvent(new Event('pageshow'))");
+    browser.press("Create token", "");
+    browser.sees("shown only this once");
+}
+
+#[test]
+fn a_page_that_is_left_keeps_no_token_and_copying_is_told_each_time() {
+    let host = host();
+    let Some(browser) = Browser::start(&host, Setting::PLAIN) else { return };
+    browser.go(&format!("{PAGE}/new"));
+    browser.fill("Name", "CI");
+    browser.press("Create token", "");
+    let token = browser.value("Token");
+    browser.run(
+        "window.told = [];
+         const result = document.getElementById('copy-result');
+         new MutationObserver(() => told.push(result.textContent)).observe(result, { childList: true })",
+    );
+    browser.press("Copy", "");
+    browser.until("told.includes('Copied')");
+    browser.press("Copy", "");
+    browser.until("told.filter((it) => it == 'Copied').length == 2");
+    assert_eq!(browser.run("return told.join(',')"), "Copied,,Copied", "emptied in between");
+    // As a browser does that keeps the page to come back to.
+    browser.run("dispatchEvent(new Event('pagehide'))");
+    let left = browser.run("return [document.documentElement.outerHTML, document.getElementById('token').value]");
+    assert!(!left.to_string().contains(&token), "{left}");
+    assert_eq!(browser.run("return document.getElementById('copy').hidden"), true);
 }
 
 #[test]
