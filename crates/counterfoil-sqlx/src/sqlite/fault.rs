@@ -7,6 +7,7 @@ use sqlx::{Error, error::DatabaseError};
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const READONLY: i32 = 8;
+const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
 
 /// The driver's error as a store's. SQLite's messages name tables and columns and never hold a value.
@@ -30,7 +31,8 @@ fn kind_of(error: &dyn DatabaseError) -> StoreErrorKind {
     }
     let code: Option<i32> = error.code().and_then(|code| code.parse().ok());
     match code.map(|code| code & 0xff) {
-        Some(READONLY) => StoreErrorKind::ReadOnly,
+        // A full disk takes no writes either, and gives what it has.
+        Some(READONLY | FULL) => StoreErrorKind::ReadOnly,
         Some(BUSY | LOCKED | CANTOPEN) => StoreErrorKind::Unavailable,
         _ => StoreErrorKind::Other,
     }

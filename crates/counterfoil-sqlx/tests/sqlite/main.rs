@@ -5,6 +5,7 @@
 mod common;
 mod damage;
 mod find;
+mod full_disk;
 mod idempotency;
 mod insert;
 mod list;
