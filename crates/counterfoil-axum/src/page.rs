@@ -4,20 +4,26 @@
 //! server, works without script and by keyboard alone, and brings its own style, which the host can replace.
 
 mod answer;
+mod change;
 mod changing;
 mod column;
 mod creating;
+mod day;
 mod expiries;
 mod facts;
 mod field;
+mod filling;
 mod form;
 mod form_key;
+mod invalid;
+mod lettering;
 mod looking;
 mod mount;
 mod offer;
 mod reply;
 mod scopes;
 mod session;
+mod trouble;
 mod view;
 mod words;
 
@@ -28,13 +34,14 @@ use axum::{
     http::{HeaderName, StatusCode},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use counterfoil::{Record, Registry, Timestamp, record::Statuses, store::IdempotencyStore};
+use counterfoil::{Record, Registry, Timestamp, policy::Lifetimes, record::Statuses, store::IdempotencyStore};
 use sha2::{Digest as _, Sha256};
 
 pub use self::{
+    change::Change,
     column::{Column, OwnColumn},
     expiries::Expiries,
-    mount::InvalidSettingsPage,
+    invalid::InvalidSettingsPage,
     scopes::{ScopeChoice, ScopeGroup},
     session::PageSession,
     words::Words,
@@ -42,33 +49,6 @@ pub use self::{
 use crate::management::{
     ApiError, Operation, guard::CredentialHeaders, names::Names, refusal::Refusals, requests::SharedRequests,
 };
-
-/// What the page can do, in the order in which it is offered.
-const OPERATIONS: [Operation; 8] = [
-    Operation::List,
-    Operation::Create,
-    Operation::Get,
-    Operation::Rotate,
-    Operation::SetExpiry,
-    Operation::Block,
-    Operation::Unblock,
-    Operation::Revoke,
-];
-
-const CHANGES: [Operation; 5] =
-    [Operation::Rotate, Operation::SetExpiry, Operation::Block, Operation::Unblock, Operation::Revoke];
-
-/// What stands behind the path of a token.
-const fn suffix(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Rotate => "/rotate",
-        Operation::SetExpiry => "/expiry",
-        Operation::Block => "/block",
-        Operation::Unblock => "/unblock",
-        Operation::Revoke => "/revoke",
-        _ => "",
-    }
-}
 
 /// A settings page for personal access tokens: list, create, rotate, change expiration, block, revoke.
 ///
@@ -101,7 +81,7 @@ const fn suffix(operation: Operation) -> &'static str {
 ///   refused, and so is a change that another site's page has sent.
 /// - Every form holds a field that is good for the session it was shown to, and for this one change of this one token.
 /// - A secret stands in the reply to the form that made it and nowhere else: in no address, cookie or store. A form that is
-///   sent again shows it no more; a form to create is known again where the host has given an
+///   sent again shows it no more, and leads to the token; a form to create is known again where the host has given an
 ///   [`IdempotencyStore`](Self::idempotency).
 /// - What the form does not offer is not taken from behind it: ends, overlaps and scopes are closed sets. The registry's own
 ///   rules hold beside them.
@@ -126,10 +106,11 @@ pub struct SettingsPage {
     words: Words,
     style: Arc<str>,
     script: Arc<str>,
+    assets: view::Assets,
     home: Option<(String, String)>,
     columns: Vec<Column>,
     addresses: bool,
-    row_actions: Vec<Operation>,
+    row_actions: Vec<Change>,
     usual: Statuses,
     filters: bool,
     page_size: u32,
@@ -168,6 +149,7 @@ impl SettingsPage {
             words: Words::default(),
             style: include_str!("../templates/page/style.css").into(),
             script: include_str!("../templates/page/script.js").into(),
+            assets: view::Assets::default(),
             home: None,
             columns: vec![
                 Column::Name,
@@ -178,7 +160,7 @@ impl SettingsPage {
                 Column::Status,
             ],
             addresses: true,
-            row_actions: vec![Operation::Rotate, Operation::Revoke],
+            row_actions: vec![Change::Rotate, Change::Revoke],
             usual: Statuses::ALL,
             filters: true,
             page_size: 25,
@@ -190,7 +172,7 @@ impl SettingsPage {
         }
     }
 
-    /// The path of the list; the other pages stand below it. Its parameters are handed to the session.
+    /// The path of the list, without `/` at its end; the other pages stand below it. Its parameters are handed to the session.
     pub fn path(self, path: impl Into<String>) -> Self {
         Self { path: path.into(), ..self }
     }
@@ -228,9 +210,10 @@ impl SettingsPage {
     }
 
     /// The changes that the list itself offers for each token: rotate and revoke, unless this is said. The token's own page
-    /// offers all that there are.
-    pub fn row_actions(self, operations: impl IntoIterator<Item = Operation>) -> Self {
-        Self { row_actions: operations.into_iter().collect(), ..self }
+    /// offers all that there are. The session [is asked](crate::management::Session::may) of each before it is
+    /// offered, and of the token's own page: once more for every row.
+    pub fn row_actions(self, changes: impl IntoIterator<Item = Change>) -> Self {
+        Self { row_actions: changes.into_iter().collect(), ..self }
     }
 
     /// Lists these where the person has chosen no status: all of them, unless this is said.
@@ -266,13 +249,14 @@ impl SettingsPage {
     }
 
     /// For how long, in whole seconds, the old secret may stay good when a token is rotated, the first standing chosen: not
-    /// at all, an hour, or a day, unless this is said.
+    /// at all, an hour, or a day, unless this is said. At least one, and none twice.
     pub fn overlaps<L: Into<String>>(self, overlaps: impl IntoIterator<Item = (Duration, L)>) -> Self {
         let overlaps = overlaps.into_iter().map(|(time, label)| (time, label.into())).collect();
         Self { overlaps: Some(overlaps), ..self }
     }
 
-    /// Leaves an operation out: its links and its path. Without [`Get`](Operation::Get) a token has no page of its own.
+    /// Leaves an operation out: its links and its path. Without [`Get`](Operation::Get) a token has no page of its own; the
+    /// list cannot be left out.
     pub fn without(mut self, operation: Operation) -> Self {
         self.left_out.push(operation);
         self
@@ -296,30 +280,32 @@ impl SettingsPage {
     }
 
     fn has(&self, operation: Operation) -> bool {
-        operation == Operation::List || !self.left_out.contains(&operation)
+        !self.left_out.contains(&operation)
     }
 
     /// Whether it makes sense for this token now.
-    fn offers(&self, operation: Operation, record: &Record, now: Timestamp) -> bool {
-        let makes_sense = match operation {
-            _ if record.revoked().is_some() => false,
-            Operation::Rotate => !record.expiry().has_passed(now),
-            Operation::SetExpiry => !self.offered_expiries(now).is_empty(),
-            Operation::Block => record.blocked().is_none(),
-            Operation::Unblock => record.blocked().is_some(),
-            _ => true,
+    fn offers(&self, change: Change, record: &Record, now: Timestamp) -> bool {
+        let makes_sense = match change {
+            Change::Rotate => !record.expiry().has_passed(now),
+            Change::SetExpiry => !self.offered_expiries(now).is_empty(),
+            Change::Block => record.blocked().is_none(),
+            Change::Unblock => record.blocked().is_some(),
+            Change::Revoke => true,
         };
-        makes_sense && self.has(operation)
+        makes_sense && record.revoked().is_none() && self.has(change.operation())
     }
 
     fn refusals(&self) -> Refusals<'_> {
         Refusals { names: &self.names, limit: StatusCode::TOO_MANY_REQUESTS }
     }
 
+    fn lifetimes(&self) -> &Lifetimes {
+        &self.registry.issue_policy().lifetimes
+    }
+
     /// What the registry would take of the ends that are offered.
     fn offered_expiries(&self, now: Timestamp) -> Vec<&expiries::Choice> {
-        let lifetimes = &self.registry.issue_policy().lifetimes;
-        self.expiries.iter().flat_map(|expiries| expiries.within(lifetimes, now)).collect()
+        self.expiries.iter().flat_map(|expiries| expiries.within(self.lifetimes(), now)).collect()
     }
 
     fn offered_overlaps(&self) -> &[(Duration, String)] {
@@ -332,6 +318,7 @@ impl SettingsPage {
 
     /// What the host has left unsaid, in the words that it has said.
     fn settle(&mut self) {
+        self.assets = view::Assets { style: fingerprint(&self.style), script: fingerprint(&self.script) };
         let Self { registry, words, .. } = self;
         self.expiries.get_or_insert_with(|| Expiries::usual(words));
         self.groups.get_or_insert_with(|| ScopeGroup::of_catalog(registry, words).into_iter().collect());
@@ -346,15 +333,8 @@ impl SettingsPage {
     }
 
     fn frame<'a>(&'a self, base: &'a str, heading: &'a str) -> view::Frame<'a> {
-        let asset = |name: &str, text: &str| format!("{base}/{name}?v={}", fingerprint(text));
-        view::Frame {
-            words: &self.words,
-            base,
-            style: asset("style.css", &self.style),
-            script: asset("script.js", &self.script),
-            home: self.home.as_ref(),
-            heading,
-        }
+        let home = self.home.as_ref();
+        view::Frame { words: &self.words, base, assets: &self.assets, home, heading, has_problem: false }
     }
 }
 

@@ -119,7 +119,7 @@ impl PathParams {
 }
 
 impl PathParams {
-    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(_, value)| value.as_str())
     }
 }

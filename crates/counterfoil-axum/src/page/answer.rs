@@ -7,9 +7,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use counterfoil::{Timestamp, Token, store::Stored};
+use counterfoil::{Record, Timestamp, Token, store::Stored};
 
-use super::{PageSession, SettingsPage, facts::Showing, form::Wrong, form_key::FormKey, reply, view, words::fill};
+use super::{Change, PageSession, SettingsPage, change::Place, facts::Showing, form_key::FormKey, reply, view};
 use crate::management::{ApiError, Operation, PathParams};
 
 /// A request of a session's.
@@ -30,14 +30,14 @@ pub(super) struct Minted {
 }
 
 impl<M: PageSession> Visit<M> {
-    pub(super) async fn answer(&self, operation: Operation, request: Request) -> Result<Response, ApiError> {
+    pub(super) async fn answer(&self, place: Place, request: Request) -> Result<Response, ApiError> {
         // Once more: the session extractor may have let itself be shown a token.
         self.page.shut(&request)?;
-        match operation {
-            Operation::List => self.list(request).await,
-            Operation::Create => self.create(request).await,
-            Operation::Get => self.token(request).await,
-            _ => self.change(operation, request).await,
+        match place {
+            Place::List => self.list(request).await,
+            Place::Create => self.create(request).await,
+            Place::Token => self.token(request).await,
+            Place::Change(change) => self.change(change, request).await,
         }
     }
 
@@ -49,20 +49,44 @@ impl<M: PageSession> Visit<M> {
         FormKey::new(self.session.form_secret().as_ref())
     }
 
+    pub(super) async fn may(&self, operation: Operation, record: &Record) -> bool {
+        self.page.has(operation) && self.session.may(operation, record, &self.path).await.is_ok()
+    }
+
+    /// Those of these changes that make sense for the token now, and that this session may make.
+    pub(super) async fn allowed(&self, record: &Record, wanted: &[Change]) -> Vec<Change> {
+        let mut allowed = Vec::new();
+        for change in wanted.iter().copied().filter(|change| self.page.offers(*change, record, self.now)) {
+            if self.may(change.operation(), record).await {
+                allowed.push(change);
+            }
+        }
+        allowed
+    }
+
     /// The one place where a plaintext is shown.
-    pub(super) fn minted(&self, status: StatusCode, minted: &Minted) -> Result<Response, ApiError> {
-        let words = &self.page.words;
-        let Some(token) = &minted.token else {
-            let frame = self.page.frame(&self.base, &words.shown_again);
-            return reply::page(StatusCode::OK, &view::Message { frame, text: &words.shown_again_text, link: None });
-        };
+    pub(super) async fn minted(&self, status: StatusCode, minted: &Minted) -> Result<Response, ApiError> {
+        let Some(token) = &minted.token else { return self.sent_before(&minted.stored).await };
         let facts = self.showing().facts(&minted.stored);
         let dropped = minted.dropped.clone();
-        let frame = self.page.frame(&self.base, &words.shown_title);
+        let frame = self.page.frame(&self.base, &self.page.words.shown_title);
         let mut response = reply::page(status, &view::Shown { frame, token: token.expose(), facts, dropped })?;
         let policy = HeaderValue::from_static("no-referrer");
         response.headers_mut().insert(header::REFERRER_POLICY, policy);
         Ok(response)
+    }
+
+    /// Which token the form has made, and the way to a new secret for whoever has lost the first.
+    async fn sent_before(&self, stored: &Stored) -> Result<Response, ApiError> {
+        let (showing, record) = (self.showing(), &*stored.record);
+        let is_linked = self.may(Operation::Get, record).await;
+        let allowed = self.allowed(record, &[Change::Rotate]).await;
+        let view = view::SentBefore {
+            frame: self.page.frame(&self.base, &self.page.words.shown_again),
+            facts: showing.summary(stored, is_linked),
+            actions: showing.actions(record, &allowed),
+        };
+        reply::page(StatusCode::OK, &view)
     }
 
     /// The token that the path names, if this session may do this to it.
@@ -71,30 +95,5 @@ impl<M: PageSession> Visit<M> {
         let stored = self.page.registry.get(id).await?.ok_or_else(ApiError::not_found)?;
         self.session.may(operation, &stored.record, &self.path).await?;
         Ok(stored)
-    }
-
-    /// What the person can mend in the form, or else the error itself.
-    pub(super) fn wrong(&self, error: ApiError, scopes: Option<String>) -> Result<(StatusCode, Vec<Wrong>), ApiError> {
-        let words = &self.page.words;
-        let field = error.field.as_deref();
-        let why = field.and_then(|field| error.text.strip_prefix(field)?.strip_prefix(": ")).unwrap_or(&error.text);
-        let filled = |text: &str| fill(text, &[("why", why)]);
-        let mut wrong = match field {
-            Some("expires_at") => Wrong::new("expiry", filled(&words.refused_expiry)),
-            Some("scopes") => Wrong::new(scopes.unwrap_or_default(), filled(&words.refused_scopes)),
-            Some("audience") => Wrong::new("audience", words.wrong_audience.as_ref()),
-            Some("overlap") => Wrong::new("overlap", words.wrong_overlap.as_ref()),
-            None if error.code == "limit_reached" => Wrong::new("", words.limit_reached.as_ref()),
-            None if error.status == StatusCode::SERVICE_UNAVAILABLE => Wrong::new("", words.error_unavailable.as_ref()),
-            // The host's own no, in its own words.
-            None if [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS].contains(&error.status) => {
-                Wrong::new("", error.text.as_ref())
-            }
-            _ => return Err(error),
-        };
-        wrong.link = error.link.as_deref().and_then(reply::safe_link).map(str::to_owned);
-        let status =
-            if error.status == StatusCode::BAD_REQUEST { StatusCode::UNPROCESSABLE_ENTITY } else { error.status };
-        Ok((status, vec![wrong]))
     }
 }

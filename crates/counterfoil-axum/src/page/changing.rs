@@ -9,17 +9,19 @@ use axum::{
 };
 use counterfoil::{
     By, Record, Rotation, Usage,
-    registry::{Rotated, Target},
+    registry::{ChangeError, Rotated, Target},
     store::Stored,
 };
 
 use super::{
-    PageSession,
+    Change, PageSession,
     answer::{Minted, Visit},
-    expiries,
+    day, expiries,
     field::{ExpiryField, OptionView, error_of},
     form::{Form, Wrong},
-    reply, view,
+    reply,
+    trouble::Trouble,
+    view,
 };
 use crate::management::{ApiError, Operation, requests};
 
@@ -44,73 +46,69 @@ impl From<ApiError> for NotMade {
 }
 
 impl<M: PageSession> Visit<M> {
-    pub(super) async fn change(&self, operation: Operation, request: Request) -> Result<Response, ApiError> {
-        let stored = self.stored(operation).await?;
-        let purpose = format!("{} {}", operation.as_str(), stored.record.id());
+    pub(super) async fn change(&self, change: Change, request: Request) -> Result<Response, ApiError> {
+        let stored = self.stored(change.operation()).await?;
         if *request.method() != Method::POST {
             let mut form = Form::default();
             if let Some((time, _)) = self.page.offered_overlaps().first() {
                 form.add("overlap", time.as_secs().to_string());
             }
-            return self.change_form(StatusCode::OK, operation, &stored, &form, &[]);
+            return self.change_form(change, &stored, &form, Trouble::default());
         }
         let (form, body) = Form::read(request).await?;
-        self.key()?.check(&purpose, form.first("form"))?;
-        let fields = match operation {
-            Operation::Rotate => &["form", "version", "overlap"][..],
-            Operation::SetExpiry => &["form", "version", "expiry", "date"],
-            _ => &["form", "version"],
+        self.key()?.check(&purpose(change, &stored.record), form.first("form"))?;
+        let fields = match change {
+            Change::Rotate => &["form", "version", "overlap"][..],
+            Change::SetExpiry => &["form", "version", "expiry", "date"],
+            Change::Block | Change::Unblock | Change::Revoke => &["form", "version"],
         };
         form.check(fields, &[])?;
         let version = form.first("version").and_then(|version| version.parse().ok());
         let version = version.ok_or_else(|| ApiError::of_field("version", "expected a number"))?;
         let seen = Target { id: stored.record.id(), version: Some(version) };
-        let made = match operation {
-            Operation::Rotate => self.rotate(seen, stored.usage.clone(), &form, &body).await,
-            _ => self.made(operation, seen, &form).await,
+        let (registry, any) = (&self.page.registry, Target::from(seen.id));
+        let made = match change {
+            Change::Rotate => self.rotate(seen, stored.usage.clone(), &form, &body).await,
+            Change::SetExpiry => self.set_expiry(seen, &form).await,
+            Change::Block => self.made(change, seen, registry.block(any, self.by()).await.map(drop)),
+            Change::Unblock => self.made(change, seen, registry.unblock(seen, self.by()).await.map(drop)),
+            Change::Revoke => self.made(change, seen, registry.revoke(any, self.by()).await),
         };
-        let (status, wrong) = match made {
+        let is_overtaken = |error: &ApiError| error.current.is_some() || error.code == "overtaken";
+        let (trouble, is_overtaken) = match made {
             Ok(response) => return Ok(response),
-            Err(NotMade::Field(wrong)) => (StatusCode::UNPROCESSABLE_ENTITY, vec![wrong]),
-            Err(NotMade::Refused(error)) if error.current.is_some() || error.code == "overtaken" => {
-                let stored = self.stored(operation).await?;
-                let wrong = [Wrong::new("", self.page.words.changed_meanwhile.as_ref())];
-                return self.change_form(StatusCode::CONFLICT, operation, &stored, &form, &wrong);
-            }
-            Err(NotMade::Refused(error)) => self.wrong(error, None)?,
+            Err(NotMade::Field(wrong)) => (Trouble::of_fields(vec![wrong]), false),
+            Err(NotMade::Refused(error)) if is_overtaken(&error) => (Trouble::default(), true),
+            Err(NotMade::Refused(error)) => (Trouble::of_error(error, &self.page.words, &form, "")?, false),
         };
-        self.change_form(status, operation, &stored, &form, &wrong)
+        // The form that is shown now is of the token as it is now: whoever sends it again must have been told.
+        let stored = self.stored(change.operation()).await?;
+        let is_another = change.minds_version() && stored.record.version() != version;
+        let trouble = if is_overtaken || is_another { trouble.after_a_change(&self.page.words) } else { trouble };
+        self.change_form(change, &stored, &form, trouble)
     }
 
     fn by(&self) -> By {
         By { actor: self.session.actor(), ..By::unknown() }
     }
 
-    /// Makes a change that shows no secret.
-    async fn made(&self, operation: Operation, seen: Target, form: &Form) -> Result<Response, NotMade> {
-        let (registry, refusals, by) = (&self.page.registry, self.page.refusals(), self.by());
-        // Nothing that a person wants to stop goes on because somebody else changed the token meanwhile.
-        let any = Target::from(seen.id);
-        match operation {
-            Operation::SetExpiry => {
-                let offered = self.page.offered_expiries(self.now);
-                let lifetime = expiries::read(form, &offered, &self.page.words, self.now)?;
-                registry.set_expiry(seen, lifetime, by).await.map(drop)
-            }
-            Operation::Block => registry.block(any, by).await.map(drop),
-            Operation::Unblock => registry.unblock(seen, by).await.map(drop),
-            _ => registry.revoke(any, by).await,
-        }
-        .map_err(|error| refusals.of_change(error))?;
-        let done = super::suffix(operation).trim_start_matches('/');
-        // A revoked token may be one that the list does not show, and has nothing more to offer.
-        let place = match operation {
-            Operation::Revoke => String::new(),
-            _ if self.page.has(Operation::Get) => format!("/{}", seen.id),
-            _ => String::new(),
-        };
-        let list = if self.base.is_empty() && place.is_empty() { "/" } else { &self.base };
-        Ok(reply::see_other(&format!("{list}{place}?done={done}")))
+    async fn set_expiry(&self, seen: Target, form: &Form) -> Result<Response, NotMade> {
+        let offered = self.page.offered_expiries(self.now);
+        let lifetime = expiries::read(form, &offered, &self.page.words, self.now)?;
+        let changed = self.page.registry.set_expiry(seen, lifetime, self.by()).await;
+        self.made(Change::SetExpiry, seen, changed.map(drop))
+    }
+
+    /// The way on to the token's page, or to the list: of a revoked token there is nothing more to do, and the list tells
+    /// of it also where it does not show it.
+    fn made(&self, change: Change, seen: Target, result: Result<(), ChangeError>) -> Result<Response, NotMade> {
+        result.map_err(|error| self.page.refusals().of_change(error))?;
+        let (id, done) = (seen.id, change.segment());
+        let is_shown = change != Change::Revoke && self.page.has(Operation::Get);
+        Ok(reply::see_other(&match is_shown {
+            true => format!("{}/{id}?done={done}", self.base),
+            false => format!("{}?done={done}&token={id}", reply::list_of(&self.base)),
+        }))
     }
 
     async fn rotate(&self, seen: Target, usage: Option<Usage>, form: &Form, body: &[u8]) -> Result<Response, NotMade> {
@@ -130,55 +128,70 @@ impl<M: PageSession> Visit<M> {
             Rotated::Replayed(record) => (record, None),
         };
         let minted = Minted { stored: Stored { record, usage }, token, dropped: String::new() };
-        Ok(self.minted(StatusCode::OK, &minted)?)
+        Ok(self.minted(StatusCode::OK, &minted).await?)
     }
 
     fn change_form(
         &self,
-        status: StatusCode,
-        operation: Operation,
+        change: Change,
         stored: &Stored,
         form: &Form,
-        wrong: &[Wrong],
+        trouble: Trouble,
     ) -> Result<Response, ApiError> {
         let (page, record) = (&self.page, &stored.record);
-        if !page.offers(operation, record, self.now) {
-            return Err(self.not_offered(operation, record));
+        if !page.offers(change, record, self.now) {
+            return Err(not_offered(change, record));
         }
         let (words, showing) = (&page.words, self.showing());
         let offered = page.offered_expiries(self.now);
-        let overlaps = if operation == Operation::Rotate { page.offered_overlaps() } else { &[] };
-        let action = words.action(operation);
+        let has_date = offered.iter().any(|choice| choice.is_date());
+        let trouble = trouble.within(match change {
+            Change::Rotate => &["overlap"],
+            Change::SetExpiry if has_date => &["expiry", "date"],
+            Change::SetExpiry => &["expiry"],
+            Change::Block | Change::Unblock | Change::Revoke => &[],
+        });
+        let wrong = &trouble.wrong;
+        let overlaps = if change == Change::Rotate { page.offered_overlaps() } else { &[] };
+        let action = words.action(change);
         let view = view::Change {
-            frame: page.frame(&self.base, action.title),
-            form: self.key()?.field(&format!("{} {}", operation.as_str(), record.id()))?,
+            frame: page.frame(&self.base, action.title).telling_of(wrong),
+            form: self.key()?.field(&purpose(change, record))?,
             version: record.version(),
             wrong,
             text: action.text,
             submit: action.submit,
-            is_final: operation == Operation::Revoke,
-            summary: showing.summary(stored),
-            expiry: (operation == Operation::SetExpiry)
-                .then(|| ExpiryField::of(words, &offered, form, wrong, self.now)),
+            is_final: change == Change::Revoke,
+            summary: showing.summary(stored, false),
+            expiry: (change == Change::SetExpiry).then(|| {
+                let last_day = day::last_day(page.lifetimes(), self.now);
+                ExpiryField::of(words, &offered, form, wrong, self.now, last_day)
+            }),
             overlaps: overlaps.iter().map(|(time, label)| overlap(*time, label, form)).collect(),
             overlap_error: error_of(wrong, "overlap"),
             cancel: match page.has(Operation::Get) {
-                true => showing.href(record, ""),
-                false if self.base.is_empty() => "/".to_owned(),
-                false => self.base.clone(),
+                true => showing.href(record, None),
+                false => reply::list_of(&self.base).to_owned(),
             },
         };
-        reply::page(status, &view)
+        reply::form(&trouble, &view)
     }
+}
 
-    fn not_offered(&self, operation: Operation, record: &Record) -> ApiError {
-        if record.revoked().is_some() {
-            return ApiError::conflict("token_revoked", "token is revoked, which is final");
-        }
-        match operation {
-            Operation::Rotate => ApiError::conflict("token_expired", "token is expired"),
-            // Blocked already, or unblocked: that is what was wanted, and how it is now.
-            _ => ApiError::conflict("overtaken", "the token was changed meanwhile"),
+/// What the hidden field of a change is good for.
+fn purpose(change: Change, record: &Record) -> [String; 2] {
+    [change.operation().as_str().to_owned(), record.id().to_string()]
+}
+
+fn not_offered(change: Change, record: &Record) -> ApiError {
+    if record.revoked().is_some() {
+        return ApiError::conflict("token_revoked", "token is revoked, which is final");
+    }
+    match change {
+        Change::Rotate => ApiError::conflict("token_expired", "token is expired"),
+        // Blocked already, or unblocked: that is what was wanted, and how it is now.
+        Change::SetExpiry | Change::Block | Change::Unblock | Change::Revoke => {
+            ApiError::conflict("overtaken", "the token was changed meanwhile")
         }
     }
 }

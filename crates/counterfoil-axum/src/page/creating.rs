@@ -8,18 +8,21 @@ use axum::{
     response::Response,
 };
 use counterfoil::{
-    Grant,
+    Grant, Owner,
     registry::{IssueOnceError, IssuedOnce},
     store::Stored,
 };
 
 use super::{
-    Field, PageSession,
+    Field, PageSession, ScopeGroup,
     answer::{Minted, Visit},
-    field::{ExpiryField, GroupField, TextField, error_of},
-    form::{Form, Wrong},
+    day,
+    field::{ExpiryField, GroupField, TextField, TextKind, error_of},
+    form::Form,
     offer::Offer,
-    reply, view,
+    reply,
+    trouble::Trouble,
+    view,
 };
 use crate::management::{ApiError, Operation, requests};
 
@@ -27,31 +30,45 @@ impl<M: PageSession> Visit<M> {
     pub(super) async fn create(&self, request: Request) -> Result<Response, ApiError> {
         let page = &self.page;
         let owner = self.session.owner(Operation::Create, &self.path).await?;
+        let purpose = self.purpose(&owner);
         let groups = if page.fields.contains(&Field::Scopes) {
             self.session.scope_groups(&owner, &self.path, page.offered_groups()).await?
         } else {
             Vec::new()
         };
+        // Those of the page itself were looked at when it was mounted.
+        ScopeGroup::check(&groups)
+            .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))?;
         let expiries = page.offered_expiries(self.now);
         let offer = Offer { page, groups, expiries, now: self.now };
         if *request.method() != Method::POST {
-            return self.create_form(StatusCode::OK, &offer, &offer.open(), &[]);
+            return self.create_form(&purpose, &offer, &offer.open(), Trouble::default());
         }
         let (form, body) = Form::read(request).await?;
-        self.key()?.check("create", form.first("form"))?;
+        self.key()?.check(&purpose, form.first("form"))?;
         offer.check_fields(&form)?;
-        let (status, wrong) = match offer.grant(&form, owner.clone(), &page.registry) {
-            Err(wrong) => (StatusCode::UNPROCESSABLE_ENTITY, wrong),
+        let trouble = match offer.grant(&form, owner, &page.registry) {
+            Err(wrong) => Trouble::of_fields(wrong),
             Ok(grant) => {
                 let grant = Grant { by: self.session.actor(), ..grant };
                 let grant = self.session.grant(grant).await?;
                 match self.issue(grant, &form, &body).await {
-                    Ok(issued) => return self.issued(issued),
-                    Err(error) => self.wrong(error, offer.groups.first().map(|group| group.field()))?,
+                    Ok(issued) => return self.issued(issued).await,
+                    Err(error) => {
+                        let scopes = offer.groups.first().map(ScopeGroup::field).unwrap_or_default();
+                        Trouble::of_error(error, &page.words, &form, &scopes)?
+                    }
                 }
             }
         };
-        self.create_form(status, &offer, &form, &wrong)
+        self.create_form(&purpose, &offer, &form, trouble)
+    }
+
+    /// What the hidden field is good for: a token of this owner's, made at this path.
+    fn purpose(&self, owner: &Owner) -> Vec<String> {
+        let operation = Operation::Create.as_str();
+        let of_owner = [operation, owner.tenant_or_empty(), owner.subject().as_str()];
+        of_owner.into_iter().chain(self.path.values()).map(str::to_owned).collect()
     }
 
     async fn issue(&self, grant: Grant, form: &Form, body: &[u8]) -> Result<IssuedOnce, ApiError> {
@@ -68,53 +85,57 @@ impl<M: PageSession> Visit<M> {
         issued.map_err(|error| self.page.refusals().of_issue_once(error))
     }
 
-    fn issued(&self, issued: IssuedOnce) -> Result<Response, ApiError> {
+    async fn issued(&self, issued: IssuedOnce) -> Result<Response, ApiError> {
         let (record, token, dropped) = match issued {
             IssuedOnce::New(issued) => (Arc::new(issued.record), Some(issued.token), issued.dropped.to_string()),
             IssuedOnce::Replayed(record) => (record, None, String::new()),
         };
-        self.minted(StatusCode::CREATED, &Minted { stored: Stored { record, usage: None }, token, dropped })
+        self.minted(StatusCode::CREATED, &Minted { stored: Stored { record, usage: None }, token, dropped }).await
     }
 
     fn create_form(
         &self,
-        status: StatusCode,
+        purpose: &[String],
         offer: &Offer<'_>,
         form: &Form,
-        wrong: &[Wrong],
+        trouble: Trouble,
     ) -> Result<Response, ApiError> {
         let words = &self.page.words;
-        let field = |id: &'static str, label, hint, is_long, is_required| TextField {
+        let fields = offer.fields();
+        let trouble = trouble.within(&fields.iter().map(String::as_str).collect::<Vec<_>>());
+        let wrong = &trouble.wrong;
+        let field = |id: &'static str, kind, label, hint| TextField {
             id,
+            kind,
             label,
             hint,
             // As it was entered: what is wrong with it must be seen.
             value: form.first(id).unwrap_or_default(),
             error: error_of(wrong, id),
-            is_long,
-            is_required,
         };
-        let mut before = vec![field("name", &*words.field_name, &*words.hint_name, false, true)];
+        let mut before = vec![field("name", TextKind::Name, &*words.field_name, &*words.hint_name)];
         let mut after = Vec::new();
         if offer.has(Field::Description) {
-            before.push(field("description", &words.field_description, &words.hint_description, false, false));
+            before.push(field("description", TextKind::Prose, &words.field_description, &words.hint_description));
         }
         if offer.has(Field::Networks) {
-            after.push(field("networks", &words.field_networks, &words.hint_networks, true, false));
+            after.push(field("networks", TextKind::Networks, &words.field_networks, &words.hint_networks));
         }
         if offer.has(Field::Audience) {
-            after.push(field("audience", &words.field_audience, &words.hint_audience, false, false));
+            after.push(field("audience", TextKind::Prose, &words.field_audience, &words.hint_audience));
         }
-        let chooses_end = offer.has(Field::Expiry) && !offer.expiries.is_empty();
         let view = view::Create {
-            frame: self.page.frame(&self.base, &words.create),
-            form: self.key()?.field("create")?,
+            frame: self.page.frame(&self.base, &words.create).telling_of(wrong),
+            form: self.key()?.field(purpose)?,
             wrong,
             before,
-            expiry: chooses_end.then(|| ExpiryField::of(words, &offer.expiries, form, wrong, self.now)),
-            groups: offer.groups.iter().map(|group| GroupField::of(group, form, wrong)).collect(),
+            expiry: offer.has_expiry().then(|| {
+                let last_day = day::last_day(self.page.lifetimes(), self.now);
+                ExpiryField::of(words, &offer.expiries, form, wrong, self.now, last_day)
+            }),
+            groups: offer.groups.iter().map(|group| GroupField::of(words, group, form, wrong)).collect(),
             after,
         };
-        reply::page(status, &view)
+        reply::form(&trouble, &view)
     }
 }

@@ -1,17 +1,18 @@
 //! When a token may end: the choices of the form, which nothing behind it can leave.
 
 use counterfoil::{Lifetime, Timestamp, policy::Lifetimes};
-use time::{Date, Month, Time};
 
 use super::{
+    day::{day_of, end_of_day, ends_in_time},
+    filling::fill,
     form::{Form, Wrong},
     words::Words,
 };
 
 /// The ends that are offered for a token, and the only ones that are taken.
 ///
-/// What the registry's [`Lifetimes`] refuse is not offered either. The choice added first stands chosen when the form
-/// opens, unless another one is.
+/// What the registry's [`Lifetimes`] refuse is not offered either. When the form opens, the registry's own default stands
+/// chosen if it is among these, and else the choice that was added first, unless another one [is](Self::chosen).
 ///
 /// ```
 /// use counterfoil_axum::page::Expiries;
@@ -30,11 +31,13 @@ pub struct Expiries {
 }
 
 /// What stands chosen when the form opens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Chosen {
+    /// The registry's default, or else the first.
     #[default]
-    First,
-    At(usize),
+    Unsaid,
+    /// The choice with this value.
+    Said(String),
     Nothing,
 }
 
@@ -61,7 +64,7 @@ impl Expiries {
 
     /// 30, 60 or 90 days, a year of 365 days, a date, or never, with a warning.
     pub(super) fn usual(words: &Words) -> Self {
-        let days = |days: u32| super::words::fill(&words.expiry_days, &[("days", &days.to_string())]);
+        let days = |days: u32| fill(&words.expiry_days, &[("days", &days.to_string())]);
         Self::none()
             .days(30, days(30))
             .days(60, days(60))
@@ -95,7 +98,7 @@ impl Expiries {
 
     /// The choice that was added last stands chosen when the form opens.
     pub fn chosen(mut self) -> Self {
-        self.chosen = self.choices.len().checked_sub(1).map_or(Chosen::First, Chosen::At);
+        self.chosen = self.choices.last().map_or(Chosen::Unsaid, |choice| Chosen::Said(choice.value.clone()));
         self
     }
 
@@ -109,19 +112,26 @@ impl Expiries {
         let is_possible = |choice: &&Choice| match choice.end {
             End::After(lifetime) => lifetimes.check(lifetime, now).is_ok(),
             // A closed set has durations in it, and a day ends after none of them.
-            End::OnDate => lifetimes.offered().among.is_none(),
+            End::OnDate => lifetimes.offered().among.is_none() && ends_in_time(&day_of(now), lifetimes, now),
         };
         self.choices.iter().filter(is_possible).collect()
     }
 
     /// What stands chosen when the form opens.
-    pub(super) fn first(&self, offered: &[&Choice]) -> Option<String> {
-        let wished = match self.chosen {
-            Chosen::First => None,
-            Chosen::At(at) => self.choices.get(at).filter(|wished| offered.contains(wished)),
-            Chosen::Nothing => return None,
+    pub(super) fn first(&self, offered: &[&Choice], default: Option<Lifetime>) -> Option<String> {
+        let is_wished = |choice: &&&Choice| match &self.chosen {
+            Chosen::Unsaid => default.is_some_and(|default| choice.end == End::After(default)),
+            Chosen::Said(value) => choice.value == *value,
+            Chosen::Nothing => false,
         };
-        wished.or(offered.first().copied()).map(|choice| choice.value.clone())
+        let first = offered.first().filter(|_| self.chosen != Chosen::Nothing);
+        offered.iter().find(is_wished).or(first).map(|choice| choice.value.clone())
+    }
+}
+
+impl Choice {
+    pub(super) fn is_date(&self) -> bool {
+        self.end == End::OnDate
     }
 }
 
@@ -138,60 +148,49 @@ pub(super) fn read(form: &Form, offered: &[&Choice], words: &Words, now: Timesta
     }
 }
 
-/// The last second of a day that is written as `YYYY-MM-DD`, in UTC.
-fn end_of_day(text: &str) -> Option<Timestamp> {
-    let is_shaped = text.bytes().enumerate().all(|(at, byte)| match at {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    });
-    if text.len() != 10 || !is_shaped {
-        return None;
-    }
-    let month = text[5..7].parse::<u8>().ok().and_then(|month| Month::try_from(month).ok())?;
-    let date = Date::from_calendar_date(text[..4].parse().ok()?, month, text[8..].parse().ok()?).ok()?;
-    date.with_time(Time::from_hms(23, 59, 59).ok()?).assume_utc().try_into().ok()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_day_is_written_in_one_way_and_ends_with_its_last_second() {
-        for (text, expected) in [
-            ("2026-01-31", Some("2026-01-31T23:59:59Z")),
-            ("2028-02-29", Some("2028-02-29T23:59:59Z")),
-            ("2026-02-29", None),
-            ("2026-13-01", None),
-            ("2026-1-1", None),
-            ("+026-01-01", None),
-            ("2026-01-3\u{661}", None),
-            ("1969-01-01", None),
-            ("99999-01-01", None),
-            ("", None),
-        ] {
-            let found = end_of_day(text).map(|end| end.to_string());
-            assert_eq!(found.as_deref(), expected, "{text}");
-        }
-    }
-
-    #[test]
     fn the_registrys_lifetimes_narrow_what_is_offered() {
         let now = Timestamp::from_unix_millis(1_767_225_600_000).unwrap();
         let day = std::time::Duration::from_secs(86_400);
         let expiries = Expiries::usual(&Words::default());
+        let by_default = |lifetimes: Lifetimes, days| lifetimes.by_default(Lifetime::days(days)).unwrap();
         for (lifetimes, expected, first) in [
             (Lifetimes::any(), "30 60 90 365 date never", Some("30")),
             (Lifetimes::ending(), "30 60 90 365 date", Some("30")),
             (Lifetimes::at_most(60 * day), "30 60 date", Some("30")),
+            (Lifetimes::at_most(day / 2), "", None),
             (Lifetimes::among([90 * day]), "90", Some("90")),
             (Lifetimes::among([7 * day]), "", None),
+            (by_default(Lifetimes::any(), 90), "30 60 90 365 date never", Some("90")),
+            (by_default(Lifetimes::any(), 7), "30 60 90 365 date never", Some("30")),
+            (Lifetimes::any().by_default(Lifetime::Forever).unwrap(), "30 60 90 365 date never", Some("never")),
         ] {
             let offered = expiries.within(&lifetimes, now);
             let values: Vec<&str> = offered.iter().map(|choice| choice.value.as_str()).collect();
             assert_eq!(values.join(" "), expected, "{lifetimes:?}");
-            assert_eq!(expiries.first(&offered).as_deref(), first, "{lifetimes:?}");
+            assert_eq!(expiries.first(&offered, lifetimes.default_lifetime()).as_deref(), first, "{lifetimes:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_to_stand_chosen_does_whatever_is_added_later() {
+        let said = Expiries::none().days(30, "").days(60, "").chosen().never("", "");
+        for (expiries, expected) in [
+            (said.clone(), Some("60")),
+            (said.clone().days(30, "anew"), Some("60")),
+            (said.clone().days(60, "anew"), Some("60")),
+            (said.clone().nothing_chosen(), None),
+            (said.nothing_chosen().days(90, "").chosen(), Some("90")),
+            (Expiries::none().chosen().days(30, ""), Some("30")),
+        ] {
+            let offered: Vec<&Choice> = expiries.choices.iter().collect();
+            let first = expiries.first(&offered, Some(Lifetime::days(30)));
+            assert_eq!(first.as_deref(), expected, "{expiries:?}");
         }
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use counterfoil::{Expiry, Record, Status, Timestamp, store::Stored};
 
 use super::{
-    Column, SettingsPage,
+    Change, Column, SettingsPage,
     column::OwnColumn,
+    filling::{Told, fill},
+    lettering::is_visible,
     view::Link,
-    words::{Words, fill},
+    words::Words,
 };
-use crate::management::Operation;
 
 pub(super) struct Moment {
     pub(super) exact: String,
@@ -25,11 +26,6 @@ impl Moment {
         let text = fill(&words.moment, &[("date", date), ("time", time)]);
         Self { exact, text }
     }
-}
-
-/// Today in UTC, as `YYYY-MM-DD`.
-pub(super) fn day_of(at: Timestamp) -> String {
-    at.to_string().chars().take(10).collect()
 }
 
 /// One fact about a token.
@@ -70,38 +66,41 @@ pub(super) struct Showing<'a> {
 
 impl<'a> Showing<'a> {
     pub(super) fn name(&self, record: &'a Record) -> &'a str {
-        record.annotations().name.as_ref().map_or(&*self.page.words.unnamed, |name| name.as_str())
+        let name = record.annotations().name.as_ref().map(|name| name.as_str());
+        name.filter(|name| is_visible(name)).unwrap_or(&self.page.words.unnamed)
     }
 
-    pub(super) fn href(&self, record: &Record, suffix: &str) -> String {
-        format!("{}/{}{suffix}", self.base, record.id())
+    /// The token's own page, or that of a change.
+    pub(super) fn href(&self, record: &Record, change: Option<Change>) -> String {
+        let own = format!("{}/{}", self.base, record.id());
+        change.map_or(own.clone(), |change| format!("{own}/{}", change.segment()))
     }
 
-    pub(super) fn actions(&self, record: &'a Record, wanted: &[Operation]) -> Vec<Link<'a>> {
-        let offered = wanted.iter().filter(|operation| self.page.offers(**operation, record, self.now));
-        let link = |operation: &Operation| Link {
-            href: self.href(record, super::suffix(*operation)),
-            label: self.page.words.action(*operation).label,
+    pub(super) fn actions(&self, record: &'a Record, allowed: &[Change]) -> Vec<Link<'a>> {
+        let link = |change: &Change| Link {
+            href: self.href(record, Some(*change)),
+            label: self.page.words.action(*change).label,
             is_current: false,
         };
-        offered.map(link).collect()
+        allowed.iter().map(link).collect()
     }
 
-    pub(super) fn row(&self, stored: &'a Stored) -> Row<'a> {
-        let cell = |column: &'a Column| self.labelled(column, stored);
+    pub(super) fn row(&self, stored: &'a Stored, is_linked: bool, allowed: &[Change]) -> Row<'a> {
+        let cell = |column: &'a Column| self.labelled(column, stored, is_linked);
         Row {
             name: self.name(&stored.record),
             cells: self.page.columns.iter().map(cell).collect(),
-            actions: self.actions(&stored.record, &self.page.row_actions),
+            actions: self.actions(&stored.record, allowed),
         }
     }
 
-    fn labelled(&self, column: &'a Column, stored: &'a Stored) -> Labelled<'a> {
+    fn name_cell(&self, record: &'a Record, is_linked: bool) -> Cell<'a> {
+        Cell::Name { text: self.name(record), href: is_linked.then(|| self.href(record, None)) }
+    }
+
+    fn labelled(&self, column: &'a Column, stored: &'a Stored, is_linked: bool) -> Labelled<'a> {
         let cell = match column {
-            Column::Name => {
-                let href = self.page.has(Operation::Get).then(|| self.href(&stored.record, ""));
-                Cell::Name { text: self.name(&stored.record), href }
-            }
+            Column::Name => self.name_cell(&stored.record, is_linked),
             Column::Own(own) => Cell::Text(OwnColumn::text(own, stored)),
             _ => self.cell(column, stored),
         };
@@ -147,10 +146,26 @@ impl<'a> Showing<'a> {
         }
     }
 
+    /// That a change was made, as far as the record says so itself: the address that asks for it may be anybody's, and old.
+    pub(super) fn done(&self, change: Change, record: &'a Record) -> Option<Told<'a>> {
+        let words = &self.page.words;
+        let is_revoked = record.revoked().is_some();
+        let (text, holds) = match change {
+            Change::Rotate => return None,
+            Change::SetExpiry => (&words.done_expiry, !is_revoked),
+            Change::Block => (&words.done_block, record.blocked().is_some() && !is_revoked),
+            Change::Unblock => (&words.done_unblock, record.blocked().is_none() && !is_revoked),
+            Change::Revoke => (&words.done_revoke, is_revoked),
+        };
+        let end = record.expiry().at().map(|end| Moment::of(end, words).text);
+        let end = end.as_deref().unwrap_or(&words.never_expires);
+        holds.then(|| Told::of(text, self.name(record), &[("expiry", end)]))
+    }
+
     /// All that is told of one token.
     pub(super) fn facts(&self, stored: &'a Stored) -> Vec<Labelled<'a>> {
         let (words, record) = (&self.page.words, &*stored.record);
-        let mut facts = self.summary(stored);
+        let mut facts = self.summary(stored, false);
         let mut tell = |label: &'a str, cell: Option<Cell<'a>>| facts.extend(cell.map(|cell| Labelled { label, cell }));
         let notes = record.annotations();
         let text = |text: Option<String>| text.map(Cell::Text);
@@ -182,9 +197,9 @@ impl<'a> Showing<'a> {
     }
 
     /// What a person needs to know a token by.
-    pub(super) fn summary(&self, stored: &'a Stored) -> Vec<Labelled<'a>> {
+    pub(super) fn summary(&self, stored: &'a Stored, is_linked: bool) -> Vec<Labelled<'a>> {
         let words = &self.page.words;
-        let name = Cell::Name { text: self.name(&stored.record), href: None };
+        let name = self.name_cell(&stored.record, is_linked);
         let of = |column: Column| {
             let label: &'a str = match column {
                 Column::Status => &words.column_status,

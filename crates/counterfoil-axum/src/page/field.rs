@@ -3,8 +3,9 @@
 use counterfoil::Timestamp;
 
 use super::{
+    day::day_of,
     expiries::Choice,
-    facts::day_of,
+    filling::fill,
     form::{Form, Wrong},
     scopes::{ALL, Kind, SOME, ScopeGroup},
     words::Words,
@@ -13,12 +14,27 @@ use super::{
 /// A text field as it stands in the form.
 pub(super) struct TextField<'a> {
     pub(super) id: &'static str,
+    pub(super) kind: TextKind,
     pub(super) label: &'a str,
     pub(super) hint: &'a str,
     pub(super) value: &'a str,
     pub(super) error: Option<&'a str>,
-    pub(super) is_long: bool,
-    pub(super) is_required: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TextKind {
+    /// What people call it, which must be said.
+    Name,
+    Prose,
+    /// One per line, and read from the left in every language.
+    Networks,
+}
+
+impl TextField<'_> {
+    pub(super) fn described(&self) -> String {
+        let (hint, error) = (format!("{}-hint", self.id), format!("{}-error", self.id));
+        described([(!self.hint.is_empty(), &hint), (self.error.is_some(), &error)])
+    }
 }
 
 pub(super) struct OptionView<'a> {
@@ -33,10 +49,12 @@ pub(super) struct OptionView<'a> {
 pub(super) struct ExpiryField<'a> {
     pub(super) words: &'a Words,
     pub(super) options: Vec<OptionView<'a>>,
-    pub(super) warning: Option<&'a str>,
+    /// Of a choice, which it names: it is read where nobody sees what stands chosen.
+    pub(super) warning: Option<String>,
     pub(super) has_date: bool,
     pub(super) date: &'a str,
     pub(super) today: String,
+    pub(super) last_day: Option<String>,
     pub(super) error: Option<&'a str>,
     pub(super) date_error: Option<&'a str>,
 }
@@ -48,7 +66,12 @@ impl<'a> ExpiryField<'a> {
         form: &'a Form,
         wrong: &'a [Wrong],
         now: Timestamp,
+        last_day: Option<String>,
     ) -> Self {
+        let warned = |choice: &&Choice| {
+            let warning = choice.warning.as_deref()?;
+            Some(fill(&words.expiry_warning, &[("choice", &choice.label), ("warning", warning)]))
+        };
         let option = |choice: &&'a Choice| OptionView {
             id: String::new(),
             value: choice.value.clone(),
@@ -59,10 +82,11 @@ impl<'a> ExpiryField<'a> {
         Self {
             words,
             options: offered.iter().map(option).collect(),
-            warning: offered.iter().find_map(|choice| choice.warning.as_deref()),
-            has_date: offered.iter().any(|choice| choice.value == "date"),
+            warning: offered.iter().find_map(warned),
+            has_date: offered.iter().any(|choice| choice.is_date()),
             date: form.text("date"),
             today: day_of(now),
+            last_day,
             error: error_of(wrong, "expiry"),
             date_error: error_of(wrong, "date"),
         }
@@ -73,12 +97,7 @@ impl<'a> ExpiryField<'a> {
     }
 
     pub(super) fn described(&self) -> String {
-        let parts = [
-            (!self.words.hint_expiry.is_empty(), "expiry-hint"),
-            (self.error.is_some(), "expiry-error"),
-            (self.warning.is_some(), "expiry-warning"),
-        ];
-        described(parts)
+        described([(!self.words.hint_expiry.is_empty(), "expiry-hint"), (self.error.is_some(), "expiry-error")])
     }
 }
 
@@ -96,7 +115,8 @@ fn described<const N: usize>(parts: [(bool, &str); N]) -> String {
 pub(super) struct GroupField<'a> {
     pub(super) id: String,
     pub(super) among: String,
-    pub(super) legend: &'a str,
+    pub(super) legend: String,
+    pub(super) is_required: bool,
     pub(super) hint: Option<&'a str>,
     pub(super) error: Option<&'a str>,
     pub(super) kind: &'static str,
@@ -106,7 +126,12 @@ pub(super) struct GroupField<'a> {
 }
 
 impl<'a> GroupField<'a> {
-    pub(super) fn of(group: &'a ScopeGroup, form: &Form, wrong: &'a [Wrong]) -> Self {
+    /// Whether its buttons say so by themselves; of boxes, each would say it of itself.
+    pub(super) fn needs_one(&self) -> bool {
+        self.is_required && self.kind == "radio"
+    }
+
+    pub(super) fn of(words: &Words, group: &'a ScopeGroup, form: &Form, wrong: &'a [Wrong]) -> Self {
         let (id, among) = (group.field(), group.among_field());
         let (kind, outer, field) = match &group.kind {
             Kind::Any => ("checkbox", Vec::new(), &id),
@@ -131,8 +156,12 @@ impl<'a> GroupField<'a> {
             is_chosen: form.has(field, &choice.value()),
         });
         let choices = choices.collect();
-        let error = error_of(wrong, &id);
-        Self { legend: &group.legend, hint: group.hint.as_deref(), error, kind, outer, choices, id, among }
+        let (error, is_required) = (error_of(wrong, &id), group.required);
+        let legend = match is_required {
+            true => fill(&words.required, &[("label", &group.legend)]),
+            false => group.legend.clone(),
+        };
+        Self { legend, is_required, hint: group.hint.as_deref(), error, kind, outer, choices, id, among }
     }
 
     pub(super) fn described(&self) -> String {

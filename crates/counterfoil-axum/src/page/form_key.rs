@@ -16,7 +16,7 @@ const NONCE: usize = 16;
 /// Makes and checks the hidden fields of one session: `base64url(nonce | HMAC-SHA-256(secret, label | purpose | nonce))`.
 ///
 /// Each form has a nonce of its own, by which a form that is sent twice is known; and a purpose, so that none is good for
-/// another.
+/// another. A purpose is a list of texts, each behind its length, so that no two are alike.
 pub(super) struct FormKey(Hmac<Sha256>);
 
 impl FormKey {
@@ -31,16 +31,19 @@ impl FormKey {
         Hmac::new_from_slice(session_secret).map(Self).map_err(|_| internal())
     }
 
-    fn mac(&self, purpose: &str, nonce: &[u8]) -> Hmac<Sha256> {
+    fn mac<P: AsRef<str>>(&self, purpose: &[P], nonce: &[u8]) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
         mac.update(b"counterfoil settings page form\0");
         mac.update(&(purpose.len() as u64).to_be_bytes());
-        mac.update(purpose.as_bytes());
+        for part in purpose {
+            mac.update(&(part.as_ref().len() as u64).to_be_bytes());
+            mac.update(part.as_ref().as_bytes());
+        }
         mac.update(nonce);
         mac
     }
 
-    pub(super) fn field(&self, purpose: &str) -> Result<String, ApiError> {
+    pub(super) fn field<P: AsRef<str>>(&self, purpose: &[P]) -> Result<String, ApiError> {
         let mut nonce = [0; NONCE];
         SystemEntropy.fill(&mut nonce).map_err(|_| ApiError::unavailable())?;
         let mac = self.mac(purpose, &nonce).finalize().into_bytes();
@@ -48,7 +51,7 @@ impl FormKey {
     }
 
     /// Whether the field was made for this session and purpose. The comparison takes the same time wherever it fails.
-    pub(super) fn check(&self, purpose: &str, field: Option<&str>) -> Result<(), ApiError> {
+    pub(super) fn check<P: AsRef<str>>(&self, purpose: &[P], field: Option<&str>) -> Result<(), ApiError> {
         let bytes = field.and_then(|field| URL_SAFE_NO_PAD.decode(field).ok()).unwrap_or_default();
         let is_ours = bytes
             .split_at_checked(NONCE)
@@ -69,22 +72,25 @@ mod tests {
     #[test]
     fn a_field_is_good_for_its_session_and_its_purpose_alone() {
         let [ann, bob] = [b"the secret of ann", b"the secret of bob"].map(|secret| FormKey::new(secret).unwrap());
-        let field = ann.field("create").unwrap();
-        assert_ne!(field, ann.field("create").unwrap());
+        let field = ann.field(&["create", "ann"]).unwrap();
+        assert_ne!(field, ann.field(&["create", "ann"]).unwrap());
         let mut flipped = field.clone().into_bytes();
         flipped[0] = if flipped[0] == b'A' { b'B' } else { b'A' };
         let flipped = String::from_utf8(flipped).unwrap();
         for (key, purpose, field, is_good) in [
-            (&ann, "create", Some(field.as_str()), true),
-            (&bob, "create", Some(&field), false),
-            (&ann, "rotate", Some(&field), false),
-            (&ann, "create", Some(&flipped), false),
-            (&ann, "create", Some(&field[..field.len() - 2]), false),
-            (&ann, "create", Some(""), false),
-            (&ann, "create", Some("\u{e9}"), false),
-            (&ann, "create", None, false),
+            (&ann, &["create", "ann"][..], Some(field.as_str()), true),
+            (&bob, &["create", "ann"], Some(&field), false),
+            (&ann, &["rotate", "ann"], Some(&field), false),
+            (&ann, &["create", "ann", ""], Some(&field), false),
+            (&ann, &["createann"], Some(&field), false),
+            (&ann, &["createa", "nn"], Some(&field), false),
+            (&ann, &["create", "ann"], Some(&flipped), false),
+            (&ann, &["create", "ann"], Some(&field[..field.len() - 2]), false),
+            (&ann, &["create", "ann"], Some(""), false),
+            (&ann, &["create", "ann"], Some("\u{e9}"), false),
+            (&ann, &["create", "ann"], None, false),
         ] {
-            assert_eq!(key.check(purpose, field).is_ok(), is_good, "{purpose} {field:?}");
+            assert_eq!(key.check(purpose, field).is_ok(), is_good, "{purpose:?} {field:?}");
         }
     }
 

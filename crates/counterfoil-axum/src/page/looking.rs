@@ -2,14 +2,14 @@
 
 use axum::{extract::Request, http::StatusCode, response::Response};
 use counterfoil::{
-    Status,
+    Status, TokenId,
     record::Statuses,
-    store::{Filter, ListQuery, Order},
+    store::{Filter, ListQuery, Order, Stored},
     token::InvalidTokenId,
 };
 
 use super::{
-    CHANGES, PageSession,
+    Change, Column, PageSession,
     answer::Visit,
     reply,
     view::{self, Link},
@@ -18,7 +18,7 @@ use crate::management::{ApiError, Operation, list};
 
 impl<M: PageSession> Visit<M> {
     pub(super) async fn list(&self, request: Request) -> Result<Response, ApiError> {
-        let page = &self.page;
+        let (page, words) = (&self.page, &self.page.words);
         let listed = self.session.listed(&self.path).await?;
         let query = query(&request)?;
         // Where no choice is offered, none is taken.
@@ -36,30 +36,49 @@ impl<M: PageSession> Visit<M> {
         let filter = Filter { statuses, ..listed };
         let order = Order::ById { after };
         let found = page.registry.list(&ListQuery { filter, order, limit: page.page_size }).await?;
+        let changed = self.changed(&query).await;
 
-        let frame = page.frame(&self.base, &page.words.title);
         let here = |pairs: &[(&str, &str)]| {
             let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-            let list = if self.base.is_empty() { "/" } else { &self.base };
+            let list = reply::list_of(&self.base);
             if query.is_empty() { list.to_owned() } else { format!("{list}?{query}") }
         };
         let kept: Vec<(&str, &str)> = status.map(|status| ("status", status)).into_iter().collect();
         let next = found.next.map(list::text_of);
         let showing = self.showing();
+        let mut rows = Vec::new();
+        for stored in &found.tokens {
+            let is_linked = self.may(Operation::Get, &stored.record).await;
+            rows.push(showing.row(stored, is_linked, &self.allowed(&stored.record, &page.row_actions).await));
+        }
+        let can_create = page.has(Operation::Create) && self.session.owner(Operation::Create, &self.path).await.is_ok();
         let view = view::List {
-            can_create: page.has(Operation::Create),
-            done: query.done.as_deref().and_then(|done| page.words.done(done)),
+            frame: page.frame(&self.base, &words.title),
+            can_create,
+            done: changed.as_ref().and_then(|(change, stored)| showing.done(*change, &stored.record)),
             filters: self.filters(status, here),
-            headings: page.columns.iter().map(|column| column.heading(&page.words)).collect(),
-            rows: found.tokens.iter().map(|stored| showing.row(stored)).collect(),
+            headings: page.columns.iter().map(|column| column.heading(words)).collect(),
+            header: page.columns.iter().position(|column| matches!(column, Column::Name)).unwrap_or_default(),
+            rows,
             has_actions: !page.row_actions.is_empty(),
-            is_filtered: status.is_some() || query.after.is_some(),
+            empty: match (after, status) {
+                (Some(_), _) => &words.empty_further,
+                (None, Some(_)) => &words.empty_filtered,
+                (None, None) => &words.empty,
+            },
             has_unreadable: !found.corrupt.is_empty(),
-            first: query.after.is_some().then(|| here(&kept)),
+            first: after.is_some().then(|| here(&kept)),
             next: next.map(|next| here(&[&kept[..], &[("after", &next)]].concat())),
-            frame,
         };
         reply::page(StatusCode::OK, &view)
+    }
+
+    /// The token that the address says was changed, if this session may know of it.
+    async fn changed(&self, query: &Query) -> Option<(Change, Stored)> {
+        let change = query.done.as_deref().and_then(Change::of_segment)?;
+        let id = query.token.as_deref()?.parse::<TokenId>().ok()?;
+        let stored = self.page.registry.get(id).await.ok()??;
+        self.may(change.operation(), &stored.record).await.then_some((change, stored))
     }
 
     fn filters(&self, chosen: Option<&str>, here: impl Fn(&[(&str, &str)]) -> String) -> Vec<Link<'_>> {
@@ -82,19 +101,13 @@ impl<M: PageSession> Visit<M> {
     }
 
     pub(super) async fn token(&self, request: Request) -> Result<Response, ApiError> {
-        let page = &self.page;
         let stored = self.stored(Operation::Get).await?;
-        let done = query(&request)?.done;
-        let mut allowed = Vec::new();
-        for operation in CHANGES {
-            if self.session.may(operation, &stored.record, &self.path).await.is_ok() {
-                allowed.push(operation);
-            }
-        }
+        let change = query(&request)?.done.as_deref().and_then(Change::of_segment);
+        let allowed = self.allowed(&stored.record, &Change::ALL).await;
         let showing = self.showing();
         let view = view::OneToken {
-            frame: page.frame(&self.base, showing.name(&stored.record)),
-            done: done.as_deref().and_then(|done| page.words.done(done)),
+            frame: self.page.frame(&self.base, showing.name(&stored.record)),
+            done: change.and_then(|change| showing.done(change, &stored.record)),
             facts: showing.facts(&stored),
             actions: showing.actions(&stored.record, &allowed),
         };
@@ -108,6 +121,7 @@ struct Query {
     status: Option<String>,
     after: Option<String>,
     done: Option<String>,
+    token: Option<String>,
 }
 
 /// Unknown parameters are left alone: links of the host's may have some of their own.
@@ -118,6 +132,7 @@ fn query(request: &Request) -> Result<Query, ApiError> {
             "status" => &mut query.status,
             "after" => &mut query.after,
             "done" => &mut query.done,
+            "token" => &mut query.token,
             _ => continue,
         };
         if place.replace(value.into_owned()).is_some() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{FromRequestParts, OriginalUri, RawPathParams, Request, rejection::RawPathParamsRejection},
     http::StatusCode,
     middleware::{Next, from_fn},
@@ -12,27 +12,25 @@ use axum::{
 };
 use tower_http::csrf::CsrfLayer;
 
-use super::{PageSession, ScopeGroup, SettingsPage, answer::Visit, reply};
-use crate::management::{ApiError, Operation, PathParams, guard};
+use super::{
+    InvalidSettingsPage, PageSession, SettingsPage,
+    answer::Visit,
+    change::Place,
+    reply::{self, Ours},
+};
+use crate::management::{ApiError, PathParams, guard};
 
 const STYLE: &str = "/style.css";
 const SCRIPT: &str = "/script.js";
 
-/// What stands behind the list's path, and the path's number of segments there.
-fn place(operation: Operation) -> (String, usize) {
-    match operation {
-        Operation::List => (String::new(), 0),
-        Operation::Create => ("/new".into(), 1),
-        Operation::Get => ("/{token_id}".into(), 1),
-        _ => (format!("/{{token_id}}{}", super::suffix(operation)), 2),
-    }
-}
-
 impl SettingsPage {
     /// The router, with the host's session extractor as the only way in.
     ///
-    /// Merge it into the host's own, or nest it: links are made from the path of the request. What the extractor answers by
-    /// itself, such as a redirect to the sign-in page, is passed on; an [`ApiError`] is shown as a page.
+    /// Merge it into the host's own, or nest it: links are made from the path of the request.
+    ///
+    /// What the extractor answers by itself, such as a redirect to the sign-in page, is passed on as it is, with
+    /// `Cache-Control: no-store` if it has no such header: the content security policy and what else stands around the page's
+    /// own replies would break a page of the host's. An [`ApiError`] of its is shown as a page of ours.
     ///
     /// # Errors
     ///
@@ -51,8 +49,8 @@ impl SettingsPage {
         let root = self.path.trim_end_matches('/').to_owned();
         let page = Arc::new(self);
         let mut router = Router::new();
-        for operation in super::OPERATIONS.into_iter().filter(|operation| page.has(*operation)) {
-            let (behind, depth) = place(operation);
+        for place in Place::all().filter(|place| page.has(place.operation())) {
+            let (behind, depth) = place.behind();
             let of_handler = Arc::clone(&page);
             let handler = move |session: M, path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
                 let page = Arc::clone(&of_handler);
@@ -61,40 +59,27 @@ impl SettingsPage {
                     // A name that is no text names nothing.
                     let path = PathParams::from(&path.map_err(|_| ApiError::not_found())?);
                     let now = page.registry.now()?;
-                    Visit { page, session, path, base, now }.answer(operation, request).await
+                    let mut response = Visit { page, session, path, base, now }.answer(place, request).await?;
+                    response.extensions_mut().insert(Ours);
+                    Ok::<_, ApiError>(response)
                 }
             };
-            let methods = match operation {
-                Operation::List | Operation::Get => MethodFilter::GET,
-                _ => MethodFilter::GET.or(MethodFilter::POST),
+            let methods = match place {
+                Place::List | Place::Token => MethodFilter::GET,
+                Place::Create | Place::Change(_) => MethodFilter::GET.or(MethodFilter::POST),
             };
-            let path = match operation {
-                Operation::List => page.path.clone(),
-                _ => format!("{root}{behind}"),
-            };
-            router = router.route(&path, guarded(MethodRouter::new().on(methods, handler), &page, depth));
+            let path = format!("{root}{behind}");
+            let path = if path.is_empty() { "/" } else { &path };
+            router = router.route(path, guarded(MethodRouter::new().on(methods, handler), &page, depth));
         }
         for (behind, content_type, text) in [
             (STYLE, "text/css; charset=utf-8", Arc::clone(&page.style)),
             (SCRIPT, "text/javascript; charset=utf-8", Arc::clone(&page.script)),
         ] {
-            let place = get(async move || reply::asset(content_type, &text));
+            let place = get(async move || (Extension(Ours), reply::asset(content_type, &text)));
             router = router.route(&format!("{root}{behind}"), guarded(place, &page, 1));
         }
         Ok(router)
-    }
-
-    fn check(&self) -> Result<(), InvalidSettingsPage> {
-        let names_token = self.path.split('/').any(|segment| segment == "{token_id}");
-        if !self.path.starts_with('/') || names_token {
-            return Err(InvalidSettingsPage::Path { path: self.path.clone() });
-        }
-        let groups = self.groups.as_deref().unwrap_or_default();
-        let is_twice = |(at, group): &(usize, &ScopeGroup)| groups[..*at].iter().any(|other| other.key == group.key);
-        match groups.iter().enumerate().find(is_twice) {
-            Some((_, group)) => Err(InvalidSettingsPage::GroupTwice { key: group.key.clone() }),
-            None => Ok(()),
-        }
     }
 }
 
@@ -126,7 +111,11 @@ fn guarded<S: Clone + Send + Sync + 'static>(
             };
             let error = guard::error_of(&mut response).or_else(|| unspoken(&response));
             reply::guarded(match error {
-                Some(error) => guard::reworded(response, page.error(&base, &error)),
+                Some(error) => {
+                    let mut response = guard::reworded(response, page.error(&base, &error));
+                    response.extensions_mut().insert(Ours);
+                    response
+                }
                 None => response,
             })
         }
@@ -140,30 +129,3 @@ fn unspoken(response: &Response) -> Option<ApiError> {
     let is_method = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     is_method.then(|| ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "method not allowed"))
 }
-
-/// A settings page that cannot be mounted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum InvalidSettingsPage {
-    /// A path without `/` at its start, or with `{token_id}` in it.
-    Path {
-        /// The path.
-        path: String,
-    },
-    /// Two groups of scopes have one key.
-    GroupTwice {
-        /// The key.
-        key: String,
-    },
-}
-
-impl std::fmt::Display for InvalidSettingsPage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Path { path } => write!(f, "path `{path}`: expected `/` first, and no segment {{token_id}}"),
-            Self::GroupTwice { key } => write!(f, "two groups of scopes have the key `{key}`"),
-        }
-    }
-}
-
-impl std::error::Error for InvalidSettingsPage {}

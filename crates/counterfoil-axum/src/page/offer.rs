@@ -1,15 +1,17 @@
 //! From the form for a new token to what is asked for.
 
 use counterfoil::{
-    Audience, Grant, Lifetime, Name, Network, Owner, Registry, Restrictions, Scopes, Timestamp, annotation::Description,
+    Audience, Grant, Lifetime, Name, Network, Owner, Registry, Restrictions, Scopes, Timestamp,
+    annotation::Description, text::InvalidText,
 };
 
 use super::{
     Field, SettingsPage,
     expiries::{self, Choice},
+    filling::fill,
     form::{Form, Wrong},
+    lettering::is_visible,
     scopes::ScopeGroup,
-    words::fill,
 };
 use crate::management::ApiError;
 
@@ -29,11 +31,31 @@ impl Offer<'_> {
     /// The form as it opens.
     pub(super) fn open(&self) -> Form {
         let mut form = Form::default();
-        if let Some(first) = self.page.expiries.as_ref().and_then(|expiries| expiries.first(&self.expiries)) {
+        let default = self.page.lifetimes().default_lifetime();
+        if let Some(first) = self.page.expiries.as_ref().and_then(|expiries| expiries.first(&self.expiries, default)) {
             form.add("expiry", first);
         }
         self.groups.iter().for_each(|group| group.open(&mut form));
         form
+    }
+
+    pub(super) fn has_expiry(&self) -> bool {
+        self.has(Field::Expiry) && !self.expiries.is_empty()
+    }
+
+    /// The ids of the fields that the form has.
+    pub(super) fn fields(&self) -> Vec<String> {
+        let has_date = self.expiries.iter().any(|choice| choice.is_date());
+        let there = [
+            ("name", true),
+            ("description", self.has(Field::Description)),
+            ("expiry", self.has_expiry()),
+            ("date", self.has_expiry() && has_date),
+            ("networks", self.has(Field::Networks)),
+            ("audience", self.has(Field::Audience)),
+        ];
+        let there = there.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name.to_owned());
+        there.chain(self.groups.iter().map(ScopeGroup::field)).collect()
     }
 
     /// Refuses a form with other fields than these.
@@ -58,11 +80,12 @@ impl Offer<'_> {
         let words = &self.page.words;
         let mut wrong = Vec::new();
 
-        let name = Name::new(form.text("name"));
-        let name = name.map_err(|_| wrong.push(Wrong::new("name", words.wrong_name.as_ref()))).ok();
+        let name = self.name(form).map_err(|error| wrong.push(error)).ok();
         let description = Some(form.text("description")).filter(|text| !text.is_empty()).map(Description::new);
-        let description = description.transpose().unwrap_or_else(|_| {
-            wrong.push(Wrong::new("description", words.wrong_description.as_ref()));
+        let description = description.transpose().unwrap_or_else(|error| {
+            let is_long = matches!(error, InvalidText::TooLong { .. });
+            let text = if is_long { &words.long_description } else { &words.wrong_description };
+            wrong.push(Wrong::new("description", text.as_ref()));
             None
         });
         let lifetime = self.lifetime(form, registry).map_err(|error| wrong.push(error)).ok();
@@ -79,9 +102,21 @@ impl Offer<'_> {
         }
     }
 
+    fn name(&self, form: &Form) -> Result<Name, Wrong> {
+        let (words, text) = (&self.page.words, form.text("name"));
+        let wrong = |text: &str| Wrong::new("name", text);
+        if !is_visible(text) {
+            return Err(wrong(&words.missing_name));
+        }
+        Name::new(text).map_err(|error| match error {
+            InvalidText::TooLong { .. } => wrong(&words.long_name),
+            _ => wrong(&words.wrong_name),
+        })
+    }
+
     fn lifetime(&self, form: &Form, registry: &Registry) -> Result<Lifetime, Wrong> {
         let words = &self.page.words;
-        if self.has(Field::Expiry) && !self.expiries.is_empty() {
+        if self.has_expiry() {
             return expiries::read(form, &self.expiries, words, self.now);
         }
         let usual = registry.issue_policy().lifetime(None);

@@ -1,12 +1,14 @@
 //! How the page answers: HTML that nothing foreign can run in, and that nobody keeps.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 
-use super::{SettingsPage, view};
+use super::{SettingsPage, trouble::Trouble, view};
 use crate::management::ApiError;
 
 /// Nothing but what the page brings itself: no inline script or style, no frame around it, no other place for its forms.
@@ -36,6 +38,26 @@ pub(super) fn page(status: StatusCode, view: &impl Template) -> Result<Response,
     Ok((status, Html(text)).into_response())
 }
 
+/// A form that is shown, perhaps again.
+pub(super) fn form(trouble: &Trouble, view: &impl Template) -> Result<Response, ApiError> {
+    let mut response = page(trouble.status, view)?;
+    wait(&mut response, trouble.retry_after);
+    Ok(response)
+}
+
+/// Says when to try again: rounded up, so that whoever waits so long comes late enough (RFC 9110, section 10.2.3).
+fn wait(response: &mut Response, time: Option<Duration>) {
+    if let Some(time) = time {
+        let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+}
+
+/// Where the list stands, for the path that all others stand behind.
+pub(super) const fn list_of(base: &str) -> &str {
+    if base.is_empty() { "/" } else { base }
+}
+
 pub(super) fn see_other(path: &str) -> Response {
     // INVARIANT: made of a path that came in a request, and of ids and words of ours.
     let place = HeaderValue::try_from(path).unwrap_or(HeaderValue::from_static("/"));
@@ -49,8 +71,15 @@ pub(super) fn asset(content_type: &'static str, text: &str) -> Response {
     (headers, text.to_owned()).into_response()
 }
 
+/// That a response is the page's own, and none of the host's extractor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ours;
+
+/// What everyone is told who is shown a page. What the host's extractor answers by itself is its own matter, except that
+/// nobody keeps it unless the host says otherwise.
 pub(super) fn guarded(mut response: Response) -> Response {
-    for (name, value) in HEADERS {
+    let is_ours = response.extensions_mut().remove::<Ours>().is_some();
+    for (name, value) in HEADERS.into_iter().filter(|(name, _)| is_ours || name == header::CACHE_CONTROL) {
         if !OWN.contains(&name) || !response.headers().contains_key(&name) {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
@@ -76,16 +105,16 @@ impl SettingsPage {
             "token_expired" => &words.error_expired,
             "overtaken" => &words.changed_meanwhile,
             "method_not_allowed" => &words.error_method,
+            "request_in_flight" => &words.error_in_flight,
+            "idempotency_key_reused" => &words.error_reused,
+            "token_gone" => &words.error_gone,
             _ if error.status == StatusCode::SERVICE_UNAVAILABLE => &words.error_unavailable,
             _ => &error.text,
         };
         let link = error.link.as_deref().and_then(safe_link);
         let view = view::Message { frame: self.frame(base, &words.error_title), text, link };
         let mut response = page(error.status, &view).unwrap_or_else(|error| error.status.into_response());
-        if let Some(wait) = error.retry_after {
-            let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-        }
+        wait(&mut response, error.retry_after);
         response
     }
 }

@@ -3,6 +3,7 @@
 use counterfoil::{Registry, Scopes};
 
 use super::{
+    InvalidSettingsPage,
     form::{Form, Wrong},
     words::Words,
 };
@@ -83,7 +84,9 @@ impl ScopeGroup {
         Self { key, legend, hint: None, kind, choices: Vec::new(), required: false }
     }
 
-    /// Any number of the choices, none among them: a checkbox each. The key names the field; no two groups have the same.
+    /// Any number of the choices, none among them: a checkbox each.
+    ///
+    /// The key names the field: 1 to 40 of `a` to `z`, `0` to `9` and `_`, and no two groups have the same.
     pub fn any_of(key: impl Into<String>, legend: impl Into<String>) -> Self {
         Self::new(key, legend, Kind::Any)
     }
@@ -133,6 +136,22 @@ impl ScopeGroup {
         (!group.choices.is_empty()).then_some(group)
     }
 
+    /// That each group has a key, and one of its own: the fields of groups are told apart by nothing else.
+    pub(super) fn check(groups: &[Self]) -> Result<(), InvalidSettingsPage> {
+        for (at, group) in groups.iter().enumerate() {
+            let key = &group.key;
+            // Without `-`, which stands before what a field's or a text's name adds to it.
+            let is_plain = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            if !is_plain || !(1..=40).contains(&key.len()) {
+                return Err(InvalidSettingsPage::GroupKey { key: key.clone() });
+            }
+            if groups[..at].iter().any(|other| other.key == *key) {
+                return Err(InvalidSettingsPage::GroupTwice { key: key.clone() });
+            }
+        }
+        Ok(())
+    }
+
     /// The field of the choices, and of `all` or `some` where there are these.
     pub(super) fn field(&self) -> String {
         format!("scopes-{}", self.key)
@@ -157,6 +176,8 @@ impl ScopeGroup {
             Kind::AllOr { all, .. } => {
                 if all.chosen {
                     form.add(&self.field(), ALL);
+                } else if self.choices.iter().any(|choice| choice.chosen) {
+                    form.add(&self.field(), SOME);
                 }
                 self.among_field()
             }
@@ -176,8 +197,7 @@ impl ScopeGroup {
                 Some(ALL) => return Ok(vec![&all.scopes]),
                 Some(SOME) => (self.among_field(), true),
                 Some(_) => return Err(wrong()),
-                None if self.required => return Err(missing()),
-                None => return Ok(Vec::new()),
+                None => return Err(missing()),
             },
             Kind::Any | Kind::One => (self.field(), self.required),
         };

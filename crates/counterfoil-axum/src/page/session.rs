@@ -33,12 +33,15 @@ pub trait PageSession: Session {
     /// A secret that this session has and no other: the value of its cookie, say. At least 16 bytes; with fewer the page
     /// answers 500.
     ///
-    /// Every form holds an HMAC under it, by which the page knows that the form was shown to this session. The secret itself
+    /// It must stay the same for as long as the session lasts: a form that was shown under another one is refused. Forms have
+    /// no age of their own, and end with the session. Every form holds an HMAC under it, by which the page knows that the form was shown to this session. The secret itself
     /// is never shown.
     fn form_secret(&self) -> impl AsRef<[u8]>;
 
     /// The scopes that are offered for a new token of `owner`'s: `groups`, which the page was made with, unless the host
     /// knows better, such as the collections that this owner may see.
+    ///
+    /// Two with one key, or with a key that [is none](ScopeGroup::any_of), are answered with 500.
     ///
     /// # Errors
     ///

@@ -4,8 +4,11 @@ use askama::Template;
 
 use super::{
     facts::{Cell, Labelled, Row},
-    field::{ExpiryField, GroupField, OptionView, TextField},
+    field::{ExpiryField, GroupField, OptionView, TextField, TextKind},
+    filling::{Told, fill},
     form::Wrong,
+    lettering::undirected,
+    reply,
     words::Words,
 };
 
@@ -14,15 +17,37 @@ pub(super) struct Frame<'a> {
     pub(super) words: &'a Words,
     /// The list's own path, without `/` at its end.
     pub(super) base: &'a str,
-    pub(super) style: String,
-    pub(super) script: String,
+    /// What names the style and the script as they are now.
+    pub(super) assets: &'a Assets,
     pub(super) home: Option<&'a (String, String)>,
     pub(super) heading: &'a str,
+    pub(super) has_problem: bool,
+}
+
+/// Short names of texts, so that each is fetched anew when it has changed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Assets {
+    pub(super) style: String,
+    pub(super) script: String,
 }
 
 impl Frame<'_> {
+    /// Says in the title, which is read first, that something is wrong.
+    pub(super) fn telling_of(self, wrong: &[Wrong]) -> Self {
+        Self { has_problem: !wrong.is_empty(), ..self }
+    }
+
     fn list(&self) -> &str {
-        if self.base.is_empty() { "/" } else { self.base }
+        reply::list_of(self.base)
+    }
+
+    fn title(&self) -> String {
+        let title = match self.heading == self.words.title {
+            true => self.heading.to_owned(),
+            false => format!("{} · {}", self.heading, self.words.title),
+        };
+        let title = if self.has_problem { fill(&self.words.title_problem, &[("title", &title)]) } else { title };
+        undirected(&title).into_owned()
     }
 }
 
@@ -37,12 +62,15 @@ pub(super) struct Link<'a> {
 pub(super) struct List<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) can_create: bool,
-    pub(super) done: Option<&'a str>,
+    pub(super) done: Option<Told<'a>>,
     pub(super) filters: Vec<Link<'a>>,
     pub(super) headings: Vec<&'a str>,
+    /// Which cell of a row names it.
+    pub(super) header: usize,
     pub(super) rows: Vec<Row<'a>>,
     pub(super) has_actions: bool,
-    pub(super) is_filtered: bool,
+    /// What is said where there are no rows.
+    pub(super) empty: &'a str,
     pub(super) has_unreadable: bool,
     pub(super) first: Option<String>,
     pub(super) next: Option<String>,
@@ -52,7 +80,7 @@ pub(super) struct List<'a> {
 #[template(path = "page/token.html")]
 pub(super) struct OneToken<'a> {
     pub(super) frame: Frame<'a>,
-    pub(super) done: Option<&'a str>,
+    pub(super) done: Option<Told<'a>>,
     pub(super) facts: Vec<Labelled<'a>>,
     pub(super) actions: Vec<Link<'a>>,
 }
@@ -93,6 +121,14 @@ pub(super) struct Shown<'a> {
     pub(super) token: &'a str,
     pub(super) facts: Vec<Labelled<'a>>,
     pub(super) dropped: String,
+}
+
+#[derive(Template)]
+#[template(path = "page/sent_before.html")]
+pub(super) struct SentBefore<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) facts: Vec<Labelled<'a>>,
+    pub(super) actions: Vec<Link<'a>>,
 }
 
 #[derive(Template)]

@@ -2,10 +2,6 @@
 
 use std::borrow::Cow;
 
-use counterfoil::Status;
-
-use crate::management::Operation;
-
 macro_rules! words {
     ($($name:ident: $text:literal,)*) => {
         /// The texts of the page, in English unless the host says otherwise.
@@ -32,6 +28,7 @@ words! {
     language: "en",
     direction: "ltr",
     title: "Personal access tokens",
+    title_problem: "Problem: {title}",
     introduction: "Tokens let programs act for you. Treat them like passwords: give each program its own, with no more than it needs.",
     skip: "Skip to content",
     moment: "{date} {time} UTC",
@@ -45,6 +42,7 @@ words! {
     filter_all: "All",
     empty: "No tokens yet.",
     empty_filtered: "No tokens of this status.",
+    empty_further: "No further tokens.",
     next_page: "Next page",
     first_page: "First page",
     unreadable: "Some tokens cannot be read now, and are not shown. Ask an administrator.",
@@ -95,11 +93,13 @@ words! {
     field_audience: "Audience",
     hint_audience: "Optional. The one service that the token is meant for.",
     choose: "Choose",
+    required: "{label} (required)",
 
     expiry_days: "{days} days",
     expiry_year: "1 year",
     expiry_never: "No expiration",
     expiry_date: "Custom date",
+    expiry_warning: "{choice}: {warning}",
     warning_never: "A token that never expires stays dangerous for as long as nobody thinks of it.",
 
     shown_title: "Your new token",
@@ -138,14 +138,17 @@ words! {
     revoke_text: "Programs that use the token are refused at once, and for good. This cannot be undone.",
     submit_revoke: "Revoke token",
 
-    done_expiry: "The expiration was changed.",
-    done_block: "The token is blocked.",
-    done_unblock: "The token is unblocked.",
-    done_revoke: "The token is revoked.",
+    done_expiry: "The expiration of {name} is now: {expiry}.",
+    done_block: "The token {name} is blocked.",
+    done_unblock: "The token {name} is not blocked.",
+    done_revoke: "The token {name} is revoked.",
 
     problems: "There is a problem",
-    wrong_name: "Enter a name of at most 200 bytes.",
-    wrong_description: "Enter a description of at most 1000 bytes.",
+    missing_name: "Enter a name.",
+    long_name: "The name is too long: enter a shorter one.",
+    wrong_name: "The name holds characters that cannot be shown: type it anew.",
+    long_description: "The description is too long: enter a shorter one.",
+    wrong_description: "The description holds characters that cannot be shown: type it anew.",
     wrong_expiry: "Choose one of the expirations offered.",
     wrong_date: "Enter a day from today on, as year-month-day.",
     refused_expiry: "This expiration is not allowed: {why}.",
@@ -153,7 +156,7 @@ words! {
     missing_choice: "Choose at least one.",
     refused_scopes: "These scopes are not granted: {why}.",
     wrong_networks: "Enter addresses or CIDR blocks, one per line: {why}.",
-    wrong_audience: "Enter the name of a service of at most 255 bytes.",
+    wrong_audience: "This is not the name of a service: enter a shorter one, of characters that can be shown.",
     wrong_overlap: "Choose one of the times offered.",
     limit_reached: "You have as many tokens as are allowed. Revoke one that is no longer needed.",
     changed_meanwhile: "The token was changed meanwhile. This is how it is now: look again before you go on.",
@@ -161,96 +164,14 @@ words! {
     read_on: "Read more",
     error_title: "This did not work",
     error_not_found: "There is no such token, or no such page.",
-    error_foreign_form: "This form does not belong to your session, or is too old. Open the page again.",
+    error_foreign_form: "This form does not belong to your session. Open the page again.",
     error_cross_site: "The request came from another site, and nothing was changed.",
     error_token: "A token cannot manage tokens. Sign in instead.",
     error_unavailable: "This cannot be done now. Nothing is lost: try again in a moment.",
     error_revoked: "The token is revoked. There is nothing left to do with it.",
     error_expired: "The token is expired: a new secret would be dead at once. Change the expiration first.",
+    error_in_flight: "This form was sent before, and is still at work. Look at the list in a moment.",
+    error_reused: "This form was sent before, with something else in it. Open it anew.",
+    error_gone: "This form was sent before, and what it made is no longer there. Open it anew.",
     error_method: "This page cannot be asked for in this way.",
-}
-
-/// What a person may do, in words.
-pub(super) struct Action<'a> {
-    pub(super) label: &'a str,
-    pub(super) title: &'a str,
-    pub(super) text: &'a str,
-    pub(super) submit: &'a str,
-}
-
-impl Words {
-    pub(super) fn status(&self, status: Status) -> &str {
-        match status {
-            Status::Active => &self.status_active,
-            Status::Blocked => &self.status_blocked,
-            Status::Suspended => &self.status_suspended,
-            Status::Expired => &self.status_expired,
-            Status::Revoked => &self.status_revoked,
-        }
-    }
-
-    pub(super) fn action(&self, operation: Operation) -> Action<'_> {
-        let [label, title, text, submit] = match operation {
-            Operation::Rotate => [&self.rotate, &self.rotate_title, &self.rotate_text, &self.submit_rotate],
-            Operation::SetExpiry => [&self.expiry, &self.expiry_title, &self.expiry_text, &self.submit_expiry],
-            Operation::Block => [&self.block, &self.block_title, &self.block_text, &self.submit_block],
-            Operation::Unblock => [&self.unblock, &self.unblock_title, &self.unblock_text, &self.submit_unblock],
-            _ => [&self.revoke, &self.revoke_title, &self.revoke_text, &self.submit_revoke],
-        };
-        Action { label, title, text, submit }
-    }
-
-    /// What is told after a change, by the word that stands in the address.
-    pub(super) fn done(&self, done: &str) -> Option<&str> {
-        match done {
-            "expiry" => Some(&self.done_expiry),
-            "block" => Some(&self.done_block),
-            "unblock" => Some(&self.done_unblock),
-            "revoke" => Some(&self.done_revoke),
-            _ => None,
-        }
-    }
-}
-
-/// A text with what is in braces filled in, once: what is filled in is not read again.
-pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('{') {
-        let (before, from_brace) = rest.split_at(at);
-        filled.push_str(before);
-        let found = values.iter().find_map(|(name, value)| {
-            let after = from_brace[1..].strip_prefix(name)?.strip_prefix('}')?;
-            Some((value, after))
-        });
-        match found {
-            Some((value, after)) => {
-                filled.push_str(value);
-                rest = after;
-            }
-            None => {
-                filled.push('{');
-                rest = &from_brace[1..];
-            }
-        }
-    }
-    filled + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn braces_are_filled_once() {
-        for (text, expected) in [
-            ("{date} {time} UTC", "{time} {date} UTC"),
-            ("no braces", "no braces"),
-            ("{other} {", "{other} {"),
-            ("{date", "{date"),
-            ("{{date}}", "{{time}}"),
-        ] {
-            assert_eq!(fill(text, &[("date", "{time}"), ("time", "{date}")]), expected, "{text}");
-        }
-    }
 }

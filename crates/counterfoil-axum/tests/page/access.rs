@@ -74,6 +74,11 @@ fn every_page(browser: &Browser<'_>, host: &Host, look: impl Fn(&str)) {
     browser.fill("Allowed networks", "everywhere");
     browser.press("Create token", "");
     browser.sees("There is a problem");
+    let edges = browser.run(
+        "const edge = (id) => getComputedStyle(document.getElementById(id)).borderTopColor;
+         return [edge('name') == edge('networks'), edge('name') == edge('expiry')]",
+    );
+    assert_eq!(edges, serde_json::json!([true, false]), "what is wrong looks so");
     look("problems");
     browser.fill("Name", "Made");
     browser.fill("Allowed networks", "");
@@ -101,6 +106,9 @@ fn all_that_can_be_worked_has_a_name_and_the_list_is_a_table() {
             // A table stays one on a small screen, where it is drawn as cards.
             assert_eq!((of_role("table").len(), of_role("columnheader").len()), (1, 7), "{page}");
             assert_eq!(of_role("row").len(), 1 + host.records().len(), "{page}");
+            // Each row is known by the token's name.
+            let names: Vec<&str> = of_role("rowheader").iter().map(|cell| cell.name.as_str()).collect();
+            assert!(names.len() == host.records().len() && names.contains(&"CI pipeline"), "{page}: {names:?}");
             assert!(of_role("link").iter().any(|link| link.name == "Revoke CI pipeline"), "{page}");
         }
         let twice = browser.run(
@@ -171,9 +179,9 @@ fn every_text_stands_out_in_light_and_in_dark() {
 }
 
 #[test]
-fn nothing_is_cut_off_on_a_small_screen() {
+fn nothing_is_cut_off_on_any_screen() {
     let host = stocked();
-    for width in [320, 768] {
+    for width in [320, 768, 930, 1030, 1200] {
         let Some(browser) = Browser::start(&host, Setting { width, ..Setting::PLAIN }) else { return };
         every_page(&browser, &host, |page| {
             // WCAG 2.2, 1.4.10: nothing is scrolled to the side; and what is worked is large enough to be hit (2.5.8).
@@ -187,4 +195,33 @@ fn nothing_is_cut_off_on_a_small_screen() {
             assert_eq!(found, serde_json::json!([width, []]), "{page}");
         });
     }
+}
+
+#[test]
+fn no_column_becomes_a_thread() {
+    let host = stocked();
+    for width in [1030, 1200] {
+        let Some(browser) = Browser::start(&host, Setting { width, ..Setting::PLAIN }) else { return };
+        browser.go(PAGE);
+        let widths = browser.run(
+            "return [...document.querySelectorAll('tbody tr:first-child > *')].map((it) => it.getBoundingClientRect().width)",
+        );
+        let widths: Vec<f64> = widths.as_array().unwrap().iter().map(|width| width.as_f64().unwrap()).collect();
+        assert!(widths.len() == 7 && widths.iter().all(|width| *width >= 80.0), "{width}: {widths:?}");
+    }
+}
+
+#[test]
+fn what_is_not_chosen_looks_so_where_the_reader_sets_the_colours() {
+    let host = stocked();
+    let Some(browser) = Browser::start(&host, Setting::PLAIN) else { return };
+    let forced = serde_json::json!([{ "name": "forced-colors", "value": "active" }]);
+    browser.devtools("Emulation.setEmulatedMedia", serde_json::json!({ "features": forced }));
+    browser.go(&format!("{PAGE}?status=blocked"));
+    assert_eq!(browser.run("return matchMedia('(forced-colors: active)').matches"), true);
+    let lined = browser.run(
+        "return [...document.querySelectorAll('.filters a')]
+             .filter((it) => getComputedStyle(it).borderBlockEndWidth != '0px').map((it) => it.textContent)",
+    );
+    assert_eq!(lined, serde_json::json!(["Blocked"]));
 }

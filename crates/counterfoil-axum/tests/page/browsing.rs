@@ -55,8 +55,8 @@ fn a_token_lives_its_life_with_script_and_without() {
 
         browser.press("CI pipeline", "");
         for (action, confirm, done, status) in [
-            ("Block", "Block token", "The token is blocked.", Status::Blocked),
-            ("Unblock", "Unblock token", "The token is unblocked.", Status::Active),
+            ("Block", "Block token", "The token CI pipeline is blocked.", Status::Blocked),
+            ("Unblock", "Unblock token", "The token CI pipeline is not blocked.", Status::Active),
         ] {
             browser.press(action, "");
             assert_eq!(host.record(id).status(at(0)), if action == "Block" { Status::Active } else { Status::Blocked });
@@ -71,7 +71,7 @@ fn a_token_lives_its_life_with_script_and_without() {
         // A date field takes its digits as the browser's own language orders them.
         browser.run("document.getElementById('date').value = '2026-06-01'");
         browser.press("Change expiration", "");
-        browser.sees("The expiration was changed.");
+        browser.sees("The expiration of CI pipeline is now: 2026-06-01 23:59 UTC.");
         assert_eq!(host.record(id).expiry(), Expiry::At(at(152 * DAY - 1000)));
 
         browser.press("Rotate", "");
@@ -89,7 +89,7 @@ fn a_token_lives_its_life_with_script_and_without() {
         browser.go(PAGE);
         browser.press("Revoke", "CI pipeline");
         browser.press("Revoke token", "");
-        browser.sees("The token is revoked.");
+        browser.sees("The token CI pipeline is revoked.");
         assert_eq!([parts(&host, &renewed), parts(&host, &token)], [401, 401]);
         assert_eq!(browser.complaints(), [""; 0]);
     }
@@ -236,8 +236,12 @@ fn everything_can_be_done_by_keyboard_alone() {
     // Sent too early: what is wrong is read out, and leads to its field.
     tab_to(&browser, "button Create token");
     browser.enter();
-    assert_eq!(browser.run("return document.activeElement.getAttribute('role')"), "alert");
-    tab_to(&browser, "link Enter a name of at most 200 bytes.");
+    assert_eq!(browser.focused(), "group There is a problem");
+    let told = browser.accessible().into_iter().find(|node| node.is_focused && node.role == "group").unwrap();
+    assert_eq!(told.description, "Enter a name.");
+    assert_eq!(browser.run("return document.querySelectorAll('[role=alert]').length"), 0, "it would be read twice");
+    assert_eq!(browser.run("return document.title"), "Problem: New token · Personal access tokens");
+    tab_to(&browser, "link Enter a name.");
     browser.keys(ENTER);
     assert_eq!(browser.focused(), "textbox Name");
     let name = browser.accessible().into_iter().find(|node| node.is_focused && node.role == "textbox").unwrap();

@@ -1,6 +1,6 @@
 //! Changes of a token, each behind a page that asks once more.
 
-use counterfoil::{By, Expiry, IssuePolicy, Lifetime, Status};
+use counterfoil::{By, Expiry, IssuePolicy, Lifetime, Status, policy::Lifetimes};
 use counterfoil_axum::management::Operation;
 use std::time::Duration;
 
@@ -28,8 +28,11 @@ fn looking_changes_nothing_and_confirming_does() {
         assert!(shown.status == 200 && shown.has("CI") && shown.has(before.public()), "{operation}: {shown:?}");
         assert_eq!(host.record(id).version(), before.version(), "{operation}");
         let reply = ask.send(&host);
-        let place = if operation == "revoke" { PAGE.to_owned() } else { format!("{PAGE}/{id}") };
-        assert_eq!((reply.status, reply.header("location")), (303, Some(&*format!("{place}?done={operation}"))));
+        let place = match operation {
+            "revoke" => format!("{PAGE}?done=revoke&token={id}"),
+            _ => format!("{PAGE}/{id}?done={operation}"),
+        };
+        assert_eq!((reply.status, reply.header("location")), (303, Some(&*place)));
         let after = host.record(id);
         assert_eq!(after.status(at(0)), status, "{operation}");
         if operation == "expiry" {
@@ -158,6 +161,74 @@ fn a_race_that_is_lost_is_told_where_it_matters() {
 }
 
 #[test]
+fn a_field_that_is_refused_hides_no_lost_race() {
+    let year = Duration::from_secs(365 * 86_400);
+    for (operation, wrong, right, field) in [
+        ("rotate", &[("overlap", "7")][..], &[("overlap", "0")][..], Some("overlap")),
+        ("expiry", &[("expiry", "31")], &[("expiry", "30")], Some("expiry")),
+        ("expiry", &[("expiry", "date"), ("date", "2025-01-01")], &[("expiry", "30")], Some("date")),
+        // This the registry would refuse, which looks at the version first.
+        ("expiry", &[("expiry", "date"), ("date", "2028-01-01")], &[("expiry", "30")], None),
+    ] {
+        let host = Host::new(IssuePolicy { lifetimes: Lifetimes::at_most(year), ..policy() }, |page, _| page);
+        let id = host.token("CI");
+        let ask = change(&host, id, operation, wrong);
+        host.runtime.block_on(host.registry.set_expiry(id, Lifetime::days(10), By::unknown())).unwrap();
+        let reply = ask.send(&host);
+        assert_eq!(reply.status, 409, "{wrong:?}: {reply:?}");
+        assert!(reply.has("was changed meanwhile") && reply.has("2026-01-11"), "{wrong:?}: {reply:?}");
+        if let Some(field) = field {
+            assert!(reply.has(&format!("href=\"#{field}\"")), "{wrong:?}: {reply:?}");
+        }
+        assert_eq!(host.record(id).version(), 2, "{wrong:?}");
+        let seen = [("form", &*reply.value("form")), ("version", &*reply.value("version"))];
+        let again = |fields: &[_]| post(format!("{PAGE}/{id}/{operation}"), &[&seen[..], fields].concat());
+        assert_eq!(again(wrong).send(&host).status, 422, "{wrong:?}: told once");
+        assert!([200, 303].contains(&again(right).send(&host).status), "{right:?}");
+    }
+}
+
+#[test]
+fn what_is_told_of_a_change_is_what_holds() {
+    let host = Host::plain();
+    let [good, blocked, gone] = ["good", "held", "gone"].map(|name| host.token(name));
+    host.runtime.block_on(host.registry.block(blocked, By::unknown())).unwrap();
+    host.runtime.block_on(host.registry.revoke(gone, By::unknown())).unwrap();
+    let foreign = host.issue("bob", "bob's", Lifetime::Forever).1.id();
+    host.runtime.block_on(host.registry.revoke(foreign, By::unknown())).unwrap();
+    let told = |path: String| {
+        let shown = get(format!("{PAGE}{path}")).send(&host);
+        assert_eq!(shown.status, 200, "{path}: {shown:?}");
+        let text = shown.text.split_once("role=\"status\">").map(|(_, rest)| rest.split("</p>").next().unwrap());
+        text.map(|text| text.replace("<bdi>", "").replace("</bdi>", ""))
+    };
+    for (done, of_good, of_blocked, of_gone) in [
+        ("revoke", None, None, Some("The token gone is revoked.")),
+        ("block", None, Some("The token held is blocked."), None),
+        ("unblock", Some("The token good is not blocked."), None, None),
+        (
+            "expiry",
+            Some("The expiration of good is now: 2026-04-01 00:00 UTC."),
+            Some("The expiration of held is now: 2026-04-01 00:00 UTC."),
+            None,
+        ),
+        ("rotate", None, None, None),
+        ("unheard", None, None, None),
+    ] {
+        for (id, expected) in [(good, of_good), (blocked, of_blocked), (gone, of_gone), (foreign, None)] {
+            assert_eq!(told(format!("?done={done}&token={id}")).as_deref(), expected, "{done}");
+            if id != foreign {
+                assert_eq!(told(format!("/{id}?done={done}")).as_deref(), expected, "{done}");
+            }
+        }
+        for nothing in ["", "&token=", "&token=x", "&token=0197b0a0-6c00-7aaa-8aaa-aaaaaaaaaaaa"] {
+            assert_eq!(told(format!("?done={done}{nothing}")), None, "{done}{nothing}");
+        }
+    }
+    assert_eq!(get(format!("{PAGE}?token={good}&token={gone}")).send(&host).status, 400);
+}
+
+#[test]
 fn a_race_lost_to_a_revocation_ends_there() {
     let host = Host::plain();
     let id = host.token("CI");
@@ -211,5 +282,5 @@ fn what_is_left_out_is_not_there() {
     assert_eq!(get(format!("{PAGE}/{id}")).send(&host).status, 404);
     assert_eq!(get(format!("{PAGE}/new")).send(&host).status, 404);
     let reply = change(&host, id, "expiry", &[("expiry", "never")]).send(&host);
-    assert_eq!(reply.header("location"), Some(&*format!("{PAGE}?done=expiry")));
+    assert_eq!(reply.header("location"), Some(&*format!("{PAGE}?done=expiry&token={id}")));
 }

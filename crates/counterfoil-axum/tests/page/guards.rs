@@ -35,7 +35,6 @@ fn every_page_is_kept_by_nobody_and_runs_nothing_foreign() {
         change(&host, &id, "rotate", &[("overlap", "0")]),
         get(format!("{PAGE}/nothing")),
         get(format!("{PAGE}?status=unheard-of")),
-        get(PAGE).cookie("session=gone"),
         get(PAGE).cookie("none=none"),
         get(PAGE).cookie("session=short"),
         post(format!("{PAGE}/new"), &[]).header("Sec-Fetch-Site", "cross-site"),
@@ -93,6 +92,10 @@ fn nobody_comes_in_without_a_session() {
         // What the host answers by itself is passed on.
         let reply = get(&path).cookie("session=gone").send(&host);
         assert_eq!((reply.status, reply.header("location")), (303, Some("/sign-in/ann")), "{path}");
+        // It may be a page of the host's, which loads what ours does not.
+        for (name, value) in [("content-security-policy", None), ("cache-control", Some("no-store"))] {
+            assert_eq!(reply.header(name), value, "{path}");
+        }
     }
 }
 
@@ -131,11 +134,21 @@ fn the_session_has_the_last_word() {
             assert_eq!(reply.header("retry-after").is_some(), mood == "unavailable", "{path}");
         }
     }
-    // Whoever may only look is offered nothing more.
+    // Whoever may only look is offered nothing more, and whoever may not look no link to do so.
     let (_, record) = host.issue("kim", "CI", Lifetime::Forever);
     let own = get(format!("{PAGE}/{}", record.id())).by("kim").send(&host);
     assert_eq!((own.status, own.has("/rotate"), own.has("/revoke")), (200, false, false), "{own:?}");
     assert_eq!(get(format!("{PAGE}/{}/revoke", record.id())).by("kim").send(&host).status, 403);
+    drop(host.issue("lou", "CI", Lifetime::Forever));
+    for (user, links) in [("ann", "new / /rotate /revoke"), ("kim", "/"), ("lou", "new /revoke")] {
+        let list = get(PAGE).by(user).send(&host);
+        let owned = host.records().into_iter().find(|record| record.owner().subject().as_str() == user).unwrap().id();
+        let links_of = [("new", format!("{PAGE}/new")), ("/", format!("{PAGE}/{owned}"))]
+            .into_iter()
+            .chain(["/rotate", "/expiry", "/block", "/revoke"].map(|end| (end, format!("{PAGE}/{owned}{end}"))));
+        let found = links_of.filter(|(_, href)| list.has(&format!("href=\"{href}\""))).map(|(end, _)| end);
+        assert_eq!(found.collect::<Vec<_>>().join(" "), links, "{user}");
+    }
 }
 
 #[test]
@@ -209,6 +222,8 @@ fn a_form_is_good_for_its_session_and_its_change_alone() {
         // Ann, signed in elsewhere.
         block.clone().cookie("session=ann.the-secret-of-another-session"),
         create(&host, &[("name", "CI"), ("expiry", "30")]).cookie("session=ann.the-secret-of-another-session"),
+        // Ann, who was asked about a token of her own.
+        create(&host, &[("name", "CI"), ("expiry", "30")]).cookie("session=ann.the-secret-of-a-session; for=bob"),
     ] {
         let reply = ask.send(&host);
         assert_eq!(reply.status, 403, "{reply:?}");
@@ -239,4 +254,14 @@ fn what_is_no_form_is_refused() {
         assert_eq!(ask.send(&host).status, status);
     }
     assert_eq!(host.records().len(), 1);
+}
+
+#[test]
+fn a_form_for_a_new_token_is_good_at_its_own_path_alone() {
+    let host = Host::new(policy(), |page, _| page.path("/teams/{team}/tokens"));
+    let form = get("/teams/red/tokens/new").send(&host).value("form");
+    let fields = [("form", form.as_str()), ("name", "CI"), ("expiry", "30")];
+    for (path, status) in [("/teams/blue/tokens/new", 403), ("/teams/red/tokens/new", 201)] {
+        assert_eq!(post(path, &fields).send(&host).status, status, "{path}");
+    }
 }

@@ -13,7 +13,7 @@ use counterfoil::{
     Actor, FixedClock, Grant, IssuePolicy, Keyring, Lifetime, MemoryStore, Name, Owner, Record, Registry, ScopeCatalog,
     Timestamp, Token, TokenFormat, TokenId, UnknownScopes,
     policy::Refusal,
-    registry::VerifyError,
+    registry::{RegistryBuilder, VerifyError},
     store::{Filter, ListQuery},
 };
 use counterfoil_axum::{
@@ -32,9 +32,11 @@ pub(crate) fn at(millis_after_start: i64) -> Timestamp {
     Timestamp::from_unix_millis(START + millis_after_start).unwrap()
 }
 
-/// Whoever the cookie `session` names, such as `ann.and-a-long-secret`, in the mood that the cookie `mood` says.
+/// Whoever the cookie `session` names, such as `ann.and-a-long-secret`, for whom the cookie `for` names, in the mood that the
+/// cookie `mood` says.
 pub(crate) struct User {
     name: String,
+    owner: String,
     secret: String,
     mood: Option<Declined>,
 }
@@ -57,7 +59,8 @@ impl<S: Sync> FromRequestParts<S> for User {
                     _ => Declined::Unavailable,
                 });
                 let name = session.split('.').next().unwrap().to_owned();
-                Ok(Self { name, secret: session.to_owned(), mood })
+                let owner = cookie(&parts.headers, "for").unwrap_or(&name).to_owned();
+                Ok(Self { name, owner, secret: session.to_owned(), mood })
             }
             None => {
                 let error = ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "sign in first");
@@ -72,8 +75,17 @@ impl Session for User {
         Some(Actor::new(format!("session:{}", self.name)).unwrap())
     }
 
-    async fn owner(&self, _: Operation, _: &PathParams) -> Result<Owner, Declined> {
-        self.mood.clone().map_or_else(|| Ok(Owner::new(&self.name).unwrap()), Err)
+    async fn owner(&self, operation: Operation, _: &PathParams) -> Result<Owner, Declined> {
+        match &self.mood {
+            Some(mood) => Err(mood.clone()),
+            None if self.name == "kim" && operation == Operation::Create => Err(Refusal::new("no", "look only").into()),
+            None => Ok(Owner::new(&self.owner).unwrap()),
+        }
+    }
+
+    /// Gus is granted more than he asks for.
+    async fn grant(&self, grant: Grant) -> Result<Grant, Declined> {
+        Ok(if self.name == "gus" { Grant { lifetime: Lifetime::Forever, ..grant } } else { grant })
     }
 
     async fn may(&self, operation: Operation, token: &Record, _: &PathParams) -> Result<(), Declined> {
@@ -81,6 +93,10 @@ impl Session for User {
             Some(mood) => Err(mood.clone()),
             // Kim may look, and touch nothing.
             None if self.name == "kim" && operation != Operation::Get => Err(Refusal::new("no", "look only").into()),
+            // Lou may revoke, and not look.
+            None if self.name == "lou" && operation != Operation::Revoke => {
+                Err(Refusal::new("no", "revoke only").into())
+            }
             None if token.owner().subject().as_str() == self.name => Ok(()),
             None => Err(Declined::NotFound),
         }
@@ -98,10 +114,16 @@ impl PageSession for User {
         _: &PathParams,
         groups: Vec<ScopeGroup>,
     ) -> Result<Vec<ScopeGroup>, Declined> {
-        // Lea is offered one collection of hers, beside what the page offers.
-        let own = (owner.subject().as_str() == "lea").then(|| {
+        // Lea is offered one collection of hers, beside what the page offers; the others are offered what cannot be.
+        let key = match owner.subject().as_str() {
+            "lea" => Some("own"),
+            "twice" => Some("catalog"),
+            "dash" => Some("catalog-among"),
+            _ => None,
+        };
+        let own = key.map(|key| {
             let choice = ScopeChoice::new("collections:lea".parse().unwrap(), "Lea's");
-            ScopeGroup::any_of("own", "Your collections").choice(choice)
+            ScopeGroup::any_of(key, "Your collections").choice(choice)
         });
         Ok(groups.into_iter().chain(own).collect())
     }
@@ -139,14 +161,20 @@ impl Host {
         set_up: impl FnOnce(SettingsPage, MemoryStore) -> SettingsPage,
         mount: impl FnOnce(Router) -> Router,
     ) -> Self {
+        Self::built(policy, |builder| builder, set_up, mount)
+    }
+
+    pub(crate) fn built(
+        policy: IssuePolicy,
+        build: impl FnOnce(RegistryBuilder) -> RegistryBuilder,
+        set_up: impl FnOnce(SettingsPage, MemoryStore) -> SettingsPage,
+        mount: impl FnOnce(Router) -> Router,
+    ) -> Self {
         let (clock, store) = (FixedClock::new(at(0)), MemoryStore::new());
         let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
         let format = TokenFormat::builder("acme").build().unwrap();
-        let registry = Registry::builder(format, keyring, store.clone())
-            .issue_policy(policy)
-            .clock(clock.clone())
-            .build()
-            .unwrap();
+        let builder = Registry::builder(format, keyring, store.clone()).issue_policy(policy).clock(clock.clone());
+        let registry = build(builder).build().unwrap();
         let page = set_up(SettingsPage::new(registry.clone()), store).router::<User, ()>().unwrap();
         let parts = get(async || "bolts").layer(RequireScope::new("parts:read".parse().unwrap()));
         let app = Router::new()
@@ -172,6 +200,10 @@ impl Host {
     /// A token of ann's.
     pub(crate) fn token(&self, name: &str) -> TokenId {
         self.issue("ann", name, Lifetime::days(90)).1.id()
+    }
+
+    pub(crate) fn token_for(&self, name: &str, lifetime: Lifetime) -> TokenId {
+        self.issue("ann", name, lifetime).1.id()
     }
 
     /// A token as it is stored now.

@@ -3,7 +3,7 @@
 use counterfoil::{IssuePolicy, Lifetime, Status, policy::Lifetimes, record::Statuses};
 use counterfoil_axum::{
     management::Operation,
-    page::{Column, Expiries, Field, ScopeChoice, ScopeGroup, SettingsPage},
+    page::{Change, Column, Expiries, Field, ScopeChoice, ScopeGroup, SettingsPage},
 };
 
 use crate::{
@@ -105,7 +105,7 @@ fn arka_hides_what_is_revoked_and_deletes_by_an_icon() {
             .without(Operation::Rotate)
             .without(Operation::Block)
             .without(Operation::Unblock)
-            .row_actions([Operation::Revoke])
+            .row_actions([Change::Revoke])
             .fields([Field::Expiry])
             .expiries(Expiries::none().never("No expiration", "").on_date("On a date"))
     });

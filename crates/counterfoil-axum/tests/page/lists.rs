@@ -101,6 +101,22 @@ fn a_walk_through_the_pages_meets_each_token_once() {
 }
 
 #[test]
+fn an_empty_list_says_why_it_is_empty() {
+    let host = stocked(|page| page);
+    let last = host.records().iter().map(counterfoil::Record::id).max().unwrap();
+    for (user, query, expected) in [
+        ("new", String::new(), "No tokens yet."),
+        ("new", "?status=active".into(), "No tokens of this status."),
+        ("ann", "?status=suspended".into(), "No tokens of this status."),
+        ("ann", format!("?after={last}"), "No further tokens."),
+        ("ann", format!("?after={last}&status=active"), "No further tokens."),
+    ] {
+        let shown = get(format!("{PAGE}{query}")).by(user).send(&host);
+        assert!(shown.has(&format!("<p class=\"empty\">{expected}</p>")), "{query}: {shown:?}");
+    }
+}
+
+#[test]
 fn last_use_is_told_with_its_address_unless_the_host_hides_it() {
     for (host, is_shown) in [(Host::plain(), true), (Host::new(policy(), |page, _| page.without_addresses()), false)] {
         let (token, record) = host.issue("ann", "CI", Lifetime::days(90));
@@ -111,7 +127,10 @@ fn last_use_is_told_with_its_address_unless_the_host_hides_it() {
         host.runtime.block_on(host.registry.flush_uses()).unwrap();
         for path in [PAGE.to_owned(), format!("{PAGE}/{}", record.id())] {
             let shown = get(&path).send(&host);
-            assert!(shown.has("<time datetime=\"2026-01-01T03:00:00Z\">2026-01-01 03:00 UTC</time>"), "{shown:?}");
+            assert!(
+                shown.has("<time datetime=\"2026-01-01T03:00:00Z\"><bdi>2026-01-01 03:00 UTC</bdi></time>"),
+                "{shown:?}"
+            );
             assert_eq!(shown.has("from 192.0.2.7"), is_shown, "{shown:?}");
         }
     }

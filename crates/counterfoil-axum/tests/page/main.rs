@@ -15,3 +15,5 @@ mod hosts;
 mod lists;
 mod pages;
 mod pictures;
+mod twice;
+mod writing;

@@ -1,7 +1,12 @@
 //! What pages are made of: names that would be more, paths that would lead elsewhere, and what help a reader needs.
 
+use std::time::Duration;
+
 use axum::Router;
-use counterfoil_axum::page::{InvalidSettingsPage, ScopeGroup, SettingsPage};
+use counterfoil_axum::{
+    management::Operation,
+    page::{InvalidSettingsPage, ScopeGroup, SettingsPage},
+};
 
 use crate::{
     client::{PAGE, change, create, get},
@@ -84,6 +89,8 @@ fn links_follow_the_path_that_the_page_is_mounted_at() {
         (at("/keys"), "/keys"),
         (at("/users/{user_id}/tokens"), "/users/a%20b/tokens"),
         (at("/"), ""),
+        (at("/keys/"), "/keys"),
+        (at("/keys///"), "/keys"),
         (nested, "/account/tokens"),
     ] {
         let id = host.token("CI");
@@ -101,7 +108,7 @@ fn links_follow_the_path_that_the_page_is_mounted_at() {
         let form = get(format!("{base}/{id}/revoke")).send(&host);
         let fields = [("form", &*form.value("form")), ("version", &*form.value("version"))];
         let reply = crate::client::post(format!("{base}/{id}/revoke"), &fields).send(&host);
-        assert_eq!(reply.header("location"), Some(&*format!("{list}?done=revoke")), "{reply:?}");
+        assert_eq!(reply.header("location"), Some(&*format!("{list}?done=revoke&token={id}")), "{reply:?}");
     }
 }
 
@@ -126,15 +133,32 @@ fn no_link_leads_to_another_host() {
 #[test]
 fn a_page_that_cannot_be_mounted_says_why() {
     let registry = Host::plain().registry.clone();
-    let group = || ScopeGroup::any_of("same", "Same");
+    let group = |key: &str| ScopeGroup::any_of(key, "A group");
+    let page = || SettingsPage::new(registry.clone());
+    let overlap = |millis: u64| (Duration::from_millis(millis), "A while");
+    let of_key = |key: &str| {
+        (page().scope_groups([group("good_1"), group(key)]), InvalidSettingsPage::GroupKey { key: key.into() })
+    };
+    let long = "k".repeat(41);
     for (page, expected) in [
+        of_key(""),
+        of_key("a-among"),
+        of_key("Groß"),
+        of_key("a b"),
+        of_key(&long),
+        (page().path("//evil.example"), InvalidSettingsPage::Path { path: "//evil.example".into() }),
+        (page().overlaps([overlap(0), overlap(500)]), InvalidSettingsPage::Overlap { overlap: overlap(500).0 }),
+        (page().overlaps([overlap(0), overlap(0)]), InvalidSettingsPage::Overlap { overlap: overlap(0).0 }),
+        (page().overlaps(Vec::<(Duration, &str)>::new()), InvalidSettingsPage::NoOverlap),
+        (page().without(Operation::List), InvalidSettingsPage::LeftOut { operation: Operation::List }),
+        (page().without(Operation::Delete), InvalidSettingsPage::LeftOut { operation: Operation::Delete }),
         (SettingsPage::new(registry.clone()).path("tokens"), InvalidSettingsPage::Path { path: "tokens".into() }),
         (
             SettingsPage::new(registry.clone()).path("/{token_id}/x"),
             InvalidSettingsPage::Path { path: "/{token_id}/x".into() },
         ),
         (
-            SettingsPage::new(registry.clone()).scope_groups([group(), group()]),
+            SettingsPage::new(registry.clone()).scope_groups([group("same"), group("same")]),
             InvalidSettingsPage::GroupTwice { key: "same".into() },
         ),
     ] {

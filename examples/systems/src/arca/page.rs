@@ -4,7 +4,7 @@ use axum::{Router, routing::get};
 use counterfoil::{Owner, Registry};
 use counterfoil_axum::{
     management::Operation,
-    page::{Column, Expiries, Field, SettingsPage, Words},
+    page::{Change, Column, Expiries, Field, SettingsPage, Words},
 };
 use counterfoil_sqlx::SqliteStore;
 
@@ -31,7 +31,7 @@ pub fn router(registry: &Registry, store: &SqliteStore) -> Result<Router<Session
         .words(words)
         .columns([Column::Name, Column::Scopes, Column::Created, Column::Expiry, Column::LastUsed, Column::Status])
         .without_filters()
-        .row_actions([Operation::SetExpiry, Operation::Revoke])
+        .row_actions([Change::SetExpiry, Change::Revoke])
         .fields([Field::Expiry, Field::Scopes])
         .expiries(Expiries::none().never("No expiration date", "").on_date("On a date"))
         .without(Operation::Rotate) // a replacement is a new key
@@ -52,6 +52,7 @@ fn words(words: &mut Words) {
     words.submit_create = "Create key".into();
     words.back = "Back to all keys".into();
     words.empty = "No keys yet.".into();
+    words.empty_further = "No further keys.".into();
     words.unreadable = "Some keys cannot be read now, and are not shown. Ask an administrator.".into();
     words.unnamed = "Unlabelled key".into();
     words.column_name = "Label".into();
@@ -59,7 +60,9 @@ fn words(words: &mut Words) {
 
     words.field_name = "Label".into();
     words.hint_name = "What the key is for, such as the program that will use it.".into();
-    words.wrong_name = "Enter a label of at most 200 bytes.".into();
+    words.missing_name = "Enter a label.".into();
+    words.long_name = "The label is too long: enter a shorter one.".into();
+    words.wrong_name = "The label holds characters that cannot be shown: type it anew.".into();
     words.field_expiry = "Expiration date".into();
     words.hint_expiry = "Optional. Set one for keys used in short-lived scripts or CI pipelines.".into();
     words.hint_scopes = "Grant only the scopes you need. They cannot be changed after the key is created.".into();
@@ -78,7 +81,7 @@ fn words(words: &mut Words) {
     words.revoke_title = "Revoke key".into();
     words.revoke_text = "Requests with this key are refused at once, and for good. This cannot be undone.".into();
     words.submit_revoke = "Revoke key".into();
-    words.done_revoke = "The key is revoked.".into();
+    words.done_revoke = "The key {name} is revoked.".into();
 
     words.changed_meanwhile =
         "The key was changed meanwhile. This is how it is now: look again before you go on.".into();

@@ -4,7 +4,7 @@ use axum::{Router, routing::get};
 use counterfoil::{Owner, Registry, Status, record::Statuses};
 use counterfoil_axum::{
     management::Operation,
-    page::{Column, Expiries, Field, SettingsPage, Words},
+    page::{Change, Column, Expiries, Field, SettingsPage, Words},
 };
 use counterfoil_sqlx::SqliteStore;
 
@@ -32,7 +32,7 @@ pub fn router(registry: &Registry, store: &SqliteStore) -> Result<Router<Session
         .columns([Column::Name, Column::Created, Column::Expiry, Column::LastUsed, Column::Status])
         .listing(Statuses::except(Status::Revoked)) // to revoke is to delete
         .without_filters()
-        .row_actions([Operation::Revoke])
+        .row_actions([Change::Revoke])
         .fields([Field::Expiry])
         .expiries(Expiries::none().never("No expiration", "").on_date("Custom date"))
         .without(Operation::Rotate)
@@ -70,5 +70,5 @@ fn words(words: &mut Words) {
                          will stop working."
         .into();
     words.submit_revoke = "Delete token".into();
-    words.done_revoke = "The token is revoked and deleted.".into();
+    words.done_revoke = "The token {name} is revoked and deleted.".into();
 }

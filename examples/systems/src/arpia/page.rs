@@ -91,6 +91,7 @@ fn words(words: &mut Words) {
     words.field_name = "Token Name".into();
     words.hint_name = "Friendly name (e.g., \"Claude Code - Laptop\")".into();
     words.hint_expiry = "Token validity period".into();
+    words.expiry_warning = "{warning}".into(); // which names the choice itself
 
     words.shown_once =
         "Copy the token immediately, and store it securely (env variables, secrets manager). ⚠️ You will \

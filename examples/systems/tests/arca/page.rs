@@ -147,7 +147,7 @@ async fn a_key_is_revoked_at_the_page_at_any_time() {
     assert_eq!(asked.texts("button"), ["Revoke key"]);
     rig.get(TASKS).bearer_auth(&key).expect(200).await;
     let list = rig.submit(&session, &path, &[]).await;
-    assert!(list.status == 200 && list.has("The key is revoked."), "{}", list.text);
+    assert!(list.status == 200 && list.has("The key report is revoked."), "{}", list.text);
     assert_eq!(list.rows()[0]["Status"], "Revoked");
     assert_eq!(rig.get(TASKS).bearer_auth(&key).expect(401).await.json(), error("Invalid API key"));
 }

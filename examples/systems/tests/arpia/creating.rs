@@ -210,7 +210,7 @@ async fn the_form_asks_for_a_name_an_expiration_a_scope_and_proxy_access() {
     let world = world().await;
     let form = world.rig.page(&world.session, NEW).await;
     assert_eq!(form.texts("label")[..2], ["Token Name", "Expiration"]);
-    assert_eq!(form.texts("legend"), ["API Collection Scope", "AI/LLM Proxy Access"]);
+    assert_eq!(form.texts("legend"), ["API Collection Scope (required)", "AI/LLM Proxy Access"]);
     for hint in ["Friendly name (e.g., \"Claude Code - Laptop\")", "Token validity period", "Allowed collections"] {
         assert!(form.has(hint), "{hint}: {}", form.text);
     }

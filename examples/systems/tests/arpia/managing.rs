@@ -30,7 +30,7 @@ async fn the_profile_shows_name_scope_proxy_access_expiration_last_use_and_statu
     let specific = json!(["collections:support", "collections:sales", "llm:proxy"]);
     world.token(json!({ "name": "two", "scopes": specific, "expires_in": 90 * DAY_SECONDS })).await;
     let columns = ["Name", "Scope", "AI/LLM Proxy Access", "Expiration", "Last Used", "Status"];
-    let headings = world.rig.page(&world.session, PATH).await.texts("th");
+    let headings = world.rig.page(&world.session, PATH).await.headings();
     assert_eq!(headings, [&columns[..], &["Review", "Actions"]].concat());
     let rows = world.rows().await;
     let told: Vec<_> = rows.iter().map(|row| columns.map(|column| row[column].as_str())).collect();

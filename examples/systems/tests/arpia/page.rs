@@ -111,7 +111,7 @@ async fn revoke_asks_for_confirmation_and_warns_that_it_is_permanent() {
     assert_eq!(asked.texts("button"), ["Confirm"]);
     assert_eq!(world.at(&world.sales, &apt).await.status, 200, "not confirmed yet");
     let list = world.rig.submit(&world.session, &path, &[]).await;
-    assert!(list.status == 200 && list.has("The token is revoked."), "{}", list.text);
+    assert!(list.status == 200 && list.has("The token laptop is revoked."), "{}", list.text);
     is(&world.at(&world.sales, &apt).await, 401, "invalid_token");
     assert_eq!(world.rows().await[0]["Status"], "REVOKED");
     // It stays in the list, and there is nothing more to do with it.

@@ -81,11 +81,18 @@ impl Reply {
         chosen.map(|tag| attribute(tag, "value").unwrap()).collect()
     }
 
+    /// The headings of the table's columns.
+    pub(crate) fn headings(&self) -> Vec<String> {
+        self.elements("th").filter(|(tag, _)| tag.contains("scope=\"col\"")).map(|(_, inner)| visible(inner)).collect()
+    }
+
     /// The rows of the table: each cell under its heading.
     pub(crate) fn rows(&self) -> Vec<BTreeMap<String, String>> {
         let (_, body) = self.text.split_once("<tbody").unwrap_or_default();
         let cell = |cell: &str| Some((attribute(cell, "data-label")?, visible(cell.split_once('>')?.1)));
-        body.split("<tr").skip(1).map(|row| row.split("<td").skip(1).filter_map(cell).collect()).collect()
+        // The cell that names the row is a heading of its own.
+        let cells = |row: &str| row.replace("<th", "<td").split("<td").skip(1).filter_map(cell).collect();
+        body.split("<tr").skip(1).map(cells).collect()
     }
 
     /// The value of a field that the person does not see.
