@@ -47,8 +47,11 @@ impl Service {
     fn send(&self, line: &str, header: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let length = body.len();
-        let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n");
-        write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        // In one piece, and without an empty line in its middle: the service would answer that, and end the connection.
+        let header = if header.is_empty() { String::new() } else { format!("{header}\r\n") };
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}");
+        let request = format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).unwrap();
         let mut reply = String::new();
         stream.read_to_string(&mut reply).unwrap();
         let (head, body) = reply.split_once("\r\n\r\n").unwrap();
