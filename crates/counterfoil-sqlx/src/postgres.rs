@@ -55,7 +55,7 @@
 //! eye on the tokens of one owner that are minted at once. Transactions ask for `READ COMMITTED` and are right under
 //! anything stricter. Where there are no advisory locks, let one node start first. Where there are no triggers or no
 //! `NOTIFY`, leave step 2 of [`MIGRATIONS`] out, note version 2 in `counterfoil_schema` by hand, and let no cache rely
-//! on [`CHANGES`]. This crate is tested on PostgreSQL alone.
+//! on [`CHANGES`]. This crate is tested on PostgreSQL 15 alone.
 
 mod call;
 #[cfg(test)]
@@ -98,8 +98,8 @@ pub use migrate::MIGRATIONS;
 /// hand. `*` means all tokens, after a `TRUNCATE`. Uses are not told. It is sent with the commit, so what is read
 /// afterwards is the change or a later one.
 ///
-/// A channel belongs to the database, not to a schema. Triggers do not fire for what logical replication writes, nor
-/// under `session_replication_role = replica`: whoever loads rows in bulk sets that, or sends `*` by hand.
+/// A channel belongs to the database, not to a schema, and is on the primary alone. Triggers do not fire for what
+/// logical replication writes, nor under `session_replication_role = replica`: whoever changes rows so sends `*` by hand.
 pub const CHANGES: &str = "counterfoil_changes";
 
 /// A [`TokenStore`] and [`IdempotencyStore`](counterfoil::store::IdempotencyStore) in PostgreSQL.

@@ -27,8 +27,9 @@ const RECORD: &str = "WITH \
      SELECT v.token_id FROM v WHERE NOT EXISTS (SELECT 1 FROM free WHERE free.token_id = v.token_id) \
      AND EXISTS (SELECT 1 FROM counterfoil_usage AS u WHERE u.token_id = v.token_id)";
 
-/// How often rows that another batch is writing are tried again.
-const ROUNDS: u32 = 6;
+/// How often rows that another batch is writing are tried again: for half a second or so, and each is held for the time
+/// of a commit.
+const ROUNDS: u32 = 20;
 
 pub(super) struct RecordUses(BTreeMap<TokenId, Usage>);
 
@@ -69,7 +70,7 @@ impl Operation for RecordUses {
             if left.is_empty() {
                 return Ok(());
             }
-            tokio::time::sleep(pause(round)).await;
+            tokio::time::sleep(pause(round.min(4))).await;
         }
         let what = format!("the usage of {} tokens is locked; that of the others is written", left.len());
         Err(StoreError::new(StoreErrorKind::Unavailable).with_source(what).into())

@@ -123,7 +123,7 @@ async fn a_revocation_by_filter_judges_the_row_that_it_marks() {
     let revoking = tokio::spawn(async move {
         node.revoke(&RevokeTarget::Matching(Filter::expiring(at(10))), &mark(now()), now()).await
     });
-    until(async || store.count("pg_stat_activity WHERE wait_event_type = 'Lock'").await == 1).await;
+    until(async || store.waiting().await == 1).await;
     crate::cluster::run(&mut hand, "COMMIT").await;
     assert_eq!(revoking.await.unwrap().unwrap().revoked, []);
     assert!(store.stored(ends.id()).await.revoked.is_none());
@@ -149,11 +149,11 @@ async fn a_token_that_is_being_added_is_revoked_with_its_owner() {
     let (node, newcomer) = (store.store.clone(), record(&owner("ann")));
     let id = newcomer.id();
     let adding = tokio::spawn(async move { node.insert(&newcomer, Some(5), now()).await });
-    until(async || store.count("pg_stat_activity WHERE wait_event = 'advisory'").await == 1).await;
+    until(async || store.waiting().await == 1).await;
     let node = store.store.clone();
     let revoking =
         tokio::spawn(async move { node.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now()).await });
-    until(async || store.count("pg_stat_activity WHERE wait_event_type = 'Lock'").await == 2).await;
+    until(async || store.waiting().await == 2).await;
     crate::cluster::run(&mut hand, "COMMIT").await;
     adding.await.unwrap().unwrap();
     let revoked = revoking.await.unwrap().unwrap().revoked;

@@ -40,6 +40,11 @@ impl Fixture {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 
+    /// How many stand in a queue for a lock.
+    pub(crate) async fn waiting(&self) -> i64 {
+        self.count("pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").await
+    }
+
     pub(crate) async fn insert(&self, record: Record) -> Record {
         self.store.insert(&record, None, now()).await.unwrap();
         record
