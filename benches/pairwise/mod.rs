@@ -29,6 +29,7 @@ pub(crate) struct Measured {
 }
 
 /// How often, and for how long in each half of a pair.
+#[derive(Clone, Copy)]
 pub(crate) struct Pairs {
     pub(crate) number: usize,
     pub(crate) batch: Duration,

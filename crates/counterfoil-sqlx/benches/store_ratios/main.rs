@@ -20,17 +20,16 @@
 mod cluster;
 mod filling;
 mod floors;
+#[path = "../../../../benches/pairwise/mod.rs"]
+mod pairwise;
 
-use std::{
-    hint::black_box,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{hint::black_box, process::ExitCode};
 
 use cluster::{Database, Server};
 use counterfoil::{Registry, Selector, TokenStore};
 use counterfoil_sqlx::{PostgresStore, SqliteStore};
 use filling::{Filled, Hot};
+use pairwise::{Measured, Pairs, THREADED, pairwise, print_machine};
 use sqlx::PgPool;
 use tokio::runtime::Runtime;
 
@@ -41,7 +40,8 @@ type Entry = (&'static str, fn(&Settings) -> Option<Measured>, f64);
 
 struct Settings {
     large: Option<u64>,
-    pairs: usize,
+    /// Every look-up is handed from one thread or process to another and back: a batch must outlast the scheduler's whims.
+    pairs: Pairs,
 }
 
 fn main() -> ExitCode {
@@ -59,9 +59,13 @@ fn main() -> ExitCode {
     let rows: Option<u64> = number("--rows=");
     let settings = Settings {
         large: (is_given("--large") || rows.is_some()).then_some(rows.unwrap_or(10_000_000)),
-        pairs: number("--pairs=").map_or(101, |pairs| usize::try_from(pairs).unwrap()),
+        pairs: Pairs {
+            number: number("--pairs=").map_or(THREADED.number, |pairs| usize::try_from(pairs).unwrap()),
+            ..THREADED
+        },
     };
     let names: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    print_machine();
     let mut all_held = true;
     let entries: [Entry; 4] = [
         ("sqlite_verify", sqlite_verify, 1.15),
@@ -73,7 +77,7 @@ fn main() -> ExitCode {
         if !names.is_empty() && !names.iter().any(|wanted| *wanted == name) {
             continue;
         }
-        let Some(Measured { ratio, quartiles, allocations, ours, floor }) = measure(&settings) else {
+        let Some(Measured { ratio, quartiles, allocations, ours, floor, .. }) = measure(&settings) else {
             eprintln!("{name}: SKIPPED");
             continue;
         };
@@ -86,65 +90,6 @@ fn main() -> ExitCode {
     if all_held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-struct Measured {
-    ratio: f64,
-    quartiles: (f64, f64),
-    allocations: u64,
-    /// Nanoseconds for one, the median over all pairs.
-    ours: f64,
-    floor: f64,
-}
-
-/// A batch must outlast the scheduler's whims: every look-up is handed from one thread or process to another and back.
-const BATCH: Duration = Duration::from_millis(20);
-
-/// Measures two operations in turns, each first in every other pair: the machine's speed drifts by more than what is
-/// asked about.
-fn pairwise(pairs: usize, mut ours: impl FnMut(u64), mut floor: impl FnMut(u64)) -> Measured {
-    let time = |operation: &mut dyn FnMut(u64), count: u64| {
-        let start = Instant::now();
-        operation(count);
-        start.elapsed().as_secs_f64() * 1e9 / count as f64
-    };
-    let mut count = 1;
-    loop {
-        let start = Instant::now();
-        ours(count);
-        floor(count);
-        if start.elapsed() >= BATCH * 2 {
-            break;
-        }
-        count *= 2;
-    }
-    let allocations = allocation_counter::measure(|| ours(1)).count_total;
-    let (mut ratios, mut all_ours, mut all_floor) = (Vec::new(), Vec::new(), Vec::new());
-    for pair in 0..pairs {
-        let (of_ours, of_floor);
-        if pair % 2 == 0 {
-            of_ours = time(&mut ours, count);
-            of_floor = time(&mut floor, count);
-        } else {
-            of_floor = time(&mut floor, count);
-            of_ours = time(&mut ours, count);
-        }
-        ratios.push(of_ours / of_floor);
-        all_ours.push(of_ours);
-        all_floor.push(of_floor);
-    }
-    Measured {
-        ratio: quantile(&mut ratios, 0.5),
-        quartiles: (quantile(&mut ratios, 0.25), quantile(&mut ratios, 0.75)),
-        allocations,
-        ours: quantile(&mut all_ours, 0.5),
-        floor: quantile(&mut all_floor, 0.5),
-    }
-}
-
-fn quantile(values: &mut [f64], part: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[((values.len() - 1) as f64 * part).round() as usize]
-}
-
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
@@ -152,7 +97,7 @@ fn runtime() -> Runtime {
 /// From the text to the verdict through a registry, against `floor` with the selectors of the same tokens.
 fn verify(
     runtime: &Runtime,
-    pairs: usize,
+    pairs: Pairs,
     store: impl TokenStore,
     hot: &[Hot],
     floor: impl AsyncFn(&Selector) -> usize,
@@ -178,7 +123,7 @@ fn verify(
 }
 
 /// Look-ups in `large` against the same in `small`, of hot records, after every one was looked up.
-fn lookup<S: TokenStore>(runtime: &Runtime, pairs: usize, large: (&S, &[Hot]), small: (&S, &[Hot])) -> Measured {
+fn lookup<S: TokenStore>(runtime: &Runtime, pairs: Pairs, large: (&S, &[Hot]), small: (&S, &[Hot])) -> Measured {
     let run = |(store, hot): (&S, &[Hot]), count: u64| {
         runtime.block_on(async {
             for Hot { selector, .. } in hot.iter().cycle().take(count as usize) {
