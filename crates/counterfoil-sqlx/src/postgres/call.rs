@@ -75,13 +75,11 @@ async fn once<O: Operation>(
     operation: &O,
 ) -> Result<O::Output, Attempt> {
     let mut lease = Lease::take(pool, deadline, was_lost).await.map_err(before_any_effect)?;
-    let outcome = match O::MANNER {
+    match O::MANNER {
         Manner::Transaction => transaction(&mut lease, deadline, operation).await,
         Manner::Repeatable => operation.attempt(&mut lease).await.map_err(before_any_effect),
         Manner::Once => operation.attempt(&mut lease).await.map_err(perhaps_after_it),
-    };
-    lease.give_back();
-    outcome
+    }
 }
 
 async fn transaction<O: Operation>(

@@ -1,7 +1,7 @@
 //! Revocation, which reads no record.
 
 use counterfoil::{
-    Owner, Status, Timestamp, TokenId,
+    Owner, Timestamp, TokenId,
     record::MarkRow,
     store::{Filter, Revocation, RevokeTarget},
 };
@@ -39,7 +39,7 @@ impl Operation for Revoke<'_> {
         let rows = update.build().fetch_all(&mut *connection).await?;
         let mut revoked = rows.iter().map(|row| id_of(row, 0)).collect::<Result<Vec<TokenId>, _>>()?;
         revoked.sort_unstable();
-        let already = if self.may_be_revoked_before() { self.already(connection, &revoked).await? } else { 0 };
+        let already = self.already(connection, &revoked).await?;
         Ok(Revocation { revoked, already })
     }
 }
@@ -50,13 +50,6 @@ impl Revoke<'_> {
             RevokeTarget::Token(_) => None,
             RevokeTarget::Owner(owner) => Some(owner),
             RevokeTarget::Matching(filter) => filter.owner.as_ref(),
-        }
-    }
-
-    fn may_be_revoked_before(&self) -> bool {
-        match self.target {
-            RevokeTarget::Token(_) | RevokeTarget::Owner(_) => true,
-            RevokeTarget::Matching(filter) => filter.statuses.contains(Status::Revoked),
         }
     }
 

@@ -28,6 +28,7 @@ pub(crate) enum Cut {
 pub(crate) struct Proxy {
     port: u16,
     state: Arc<Mutex<State>>,
+    silence: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -41,13 +42,14 @@ struct State {
 impl Proxy {
     pub(crate) async fn to(host: String, port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let proxy = Self { port: listener.local_addr().unwrap().port(), state: Arc::default() };
-        let state = Arc::clone(&proxy.state);
+        let port_of_proxy = listener.local_addr().unwrap().port();
+        let proxy = Self { port: port_of_proxy, state: Arc::default(), silence: Arc::default() };
+        let (state, silence) = (Arc::clone(&proxy.state), Arc::clone(&proxy.silence));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect((host.as_str(), port)).await;
                 if let Ok(server) = server {
-                    tokio::spawn(line(client, server, Arc::clone(&state)));
+                    tokio::spawn(line(client, server, Arc::clone(&state), Arc::clone(&silence)));
                 }
             }
         });
@@ -63,6 +65,12 @@ impl Proxy {
         self.state.lock().unwrap().cut = Some((kind, text, cut));
     }
 
+    /// From now on nothing goes over the lines that are open, and nobody is told: as when a network is cut. New ones are
+    /// whole.
+    pub(crate) fn silence(&self) {
+        self.silence.notify_waiters();
+    }
+
     /// Whether the place to cut is still to come.
     pub(crate) fn is_whole(&self) -> bool {
         self.state.lock().unwrap().cut.is_some()
@@ -74,15 +82,19 @@ impl Proxy {
     }
 }
 
-async fn line(client: TcpStream, server: TcpStream, state: Arc<Mutex<State>>) {
+async fn line(client: TcpStream, server: TcpStream, state: Arc<Mutex<State>>, silence: Arc<Notify>) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let answer = Arc::new(Notify::new());
     let is_cut = Arc::new(Notify::new());
-    let requests = requests(from_client, to_server, state, Arc::clone(&answer), Arc::clone(&is_cut));
+    let mut requests =
+        std::pin::pin!(requests(from_client, to_server, state, Arc::clone(&answer), Arc::clone(&is_cut)));
+    let mut answers = std::pin::pin!(answers(from_server, to_client, answer, is_cut));
     tokio::select! {
-        _ = requests => {}
-        _ = answers(from_server, to_client, answer, is_cut) => {}
+        _ = &mut requests => {}
+        _ = &mut answers => {}
+        // Both ends stay open.
+        () = silence.notified() => std::future::pending().await,
     }
 }
 

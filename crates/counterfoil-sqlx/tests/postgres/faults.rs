@@ -184,6 +184,27 @@ async fn connections_that_died_in_the_pool_are_passed_over() {
     store.close().await;
 }
 
+/// The pool's one connection, in the middle of a call and on its way back.
+#[tokio::test]
+async fn connections_over_a_cut_network_are_closed_and_replaced() {
+    let Some(server) = Server::shared() else { return };
+    let store = Fixture::on(server).await;
+    let there = store.insert(record(&owner("ann"))).await;
+    let Remote { proxy, pool, store: remote } = Remote::beside(&store).await;
+    let remote = remote.deadline(Duration::from_millis(200));
+    for is_idle in [true, false, true, false, true] {
+        until(async || remote.find(&[selector(&there)]).await.is_ok()).await;
+        // Else it may be on its way back.
+        if is_idle {
+            until(async || pool.num_idle() == 1).await;
+        }
+        proxy.silence();
+        assert_eq!(kind(remote.find(&[selector(&there)]).await), StoreErrorKind::Unavailable);
+    }
+    until(async || remote.find(&[selector(&there)]).await.is_ok()).await;
+    store.close().await;
+}
+
 #[tokio::test]
 async fn whoever_waits_for_a_lock_past_the_deadline_is_told_and_stands_in_no_queue() {
     let Some(server) = Server::shared() else { return };

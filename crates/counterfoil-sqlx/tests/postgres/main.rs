@@ -14,6 +14,7 @@ mod contract;
 mod faults;
 mod opening;
 mod outages;
+mod purge;
 mod races;
 mod support;
 mod uses;
