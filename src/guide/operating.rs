@@ -205,9 +205,9 @@
 //! | several regions | a primary far away costs each verification its round trip; a replica nearby costs the promise that revocation is immediate |
 //! | a distributed database that speaks its protocol | conflicts are repeated up to five times; without advisory locks start one node first; without triggers or `NOTIFY` leave out the second step of the schema. Only PostgreSQL is tested |
 //!
-//! Minting and changing tell on the channel `counterfoil_changes`, and the server makes such commits one after another:
-//! load millions of rows with triggers off, by `session_replication_role = replica`, which turns off the checks between
-//! tables too.
+//! Changes are told on the channel `counterfoil_changes`, and the server makes such commits one after another; minting is
+//! not told. Millions of rows are changed by hand faster with triggers off, by `session_replication_role = replica`, which
+//! turns off the checks between tables too: then tell the caches with `NOTIFY counterfoil_changes, '*'`.
 //!
 //! # What events ask of you
 //!

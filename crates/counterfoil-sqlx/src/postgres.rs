@@ -94,9 +94,9 @@ pub use migrate::MIGRATIONS;
 ///
 /// A payload is a token's id and up to three selectors, separated by spaces: `0197b0a0-6c00-7aaa-8aaa-aaaaaaaaaaaa
 /// EXAMPLEEXAMP`. A change tells those before it and, where they differ, those after it in a payload of their own; so
-/// do a token that is made, one that is deleted, and a row of `counterfoil_selector` that is changed or deleted by
-/// hand. `*` means all tokens, after a `TRUNCATE`. Uses are not told. It is sent with the commit, so what is read
-/// afterwards is the change or a later one.
+/// do a token that is deleted, and a row of `counterfoil_selector` that is changed or deleted by hand. `*` means all
+/// tokens, after a `TRUNCATE`. A token that is made is not told, nor is a use. It is sent with the commit, so what is
+/// read afterwards is the change or a later one.
 ///
 /// A channel belongs to the database, not to a schema, and is on the primary alone. Triggers do not fire for what
 /// logical replication writes, nor under `session_replication_role = replica`: whoever changes rows so sends `*` by hand.

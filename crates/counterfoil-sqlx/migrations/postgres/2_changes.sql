@@ -1,14 +1,13 @@
 -- Tells on the channel `counterfoil_changes` what no cache may go on holding, whoever makes the change: a payload is the
 -- token's id and its selectors, before the change and after it, or `*` for all tokens. Uses are kept in a table of their
--- own and tell nothing.
+-- own and tell nothing. Nor does a token that is made: nobody holds anything of it, and commits that tell something wait for
+-- one another.
 
 CREATE FUNCTION counterfoil_tell_token() RETURNS trigger LANGUAGE plpgsql AS $function$
 BEGIN
     -- A text that is too long to be told would stand in the way of the change itself. The id comes first and fits.
-    IF TG_OP <> 'INSERT' THEN
-        PERFORM pg_catalog.pg_notify('counterfoil_changes', pg_catalog.left(pg_catalog.concat_ws(
-            ' ', OLD.id, OLD.selector, OLD.retiring_selector, OLD.spent_selector), 1900));
-    END IF;
+    PERFORM pg_catalog.pg_notify('counterfoil_changes', pg_catalog.left(pg_catalog.concat_ws(
+        ' ', OLD.id, OLD.selector, OLD.retiring_selector, OLD.spent_selector), 1900));
     IF TG_OP <> 'DELETE' THEN
         PERFORM pg_catalog.pg_notify('counterfoil_changes', pg_catalog.left(pg_catalog.concat_ws(
             ' ', NEW.id, NEW.selector, NEW.retiring_selector, NEW.spent_selector), 1900));
@@ -17,7 +16,7 @@ BEGIN
 END
 $function$;
 
-CREATE TRIGGER counterfoil_token_came_or_went AFTER INSERT OR DELETE ON counterfoil_token
+CREATE TRIGGER counterfoil_token_went AFTER DELETE ON counterfoil_token
     FOR EACH ROW EXECUTE FUNCTION counterfoil_tell_token();
 
 CREATE TRIGGER counterfoil_token_changed AFTER UPDATE ON counterfoil_token
