@@ -153,6 +153,27 @@ impl<S: TokenStore> CachedStore<S> {
         self.cache.counts()
     }
 
+    /// Reads the store, or waits for who does, if that read may serve a question that was asked at `now`.
+    async fn read_once(&self, selectors: &[Selector], now: Moment) -> Result<Option<Arc<Record>>, StoreError> {
+        let cache = &*self.cache;
+        let (flight, is_ours) = cache.flights.join(selectors, || self.read(selectors));
+        let read = flight.await;
+        let read = match &read {
+            // It began before this question was asked: what was committed in between it may not have seen.
+            Read::Found(entry) if !is_ours && !cache.may_serve(entry, now) => self.read(selectors).await,
+            Read::Missing if !is_ours => self.read(selectors).await,
+            _ => read,
+        };
+        if !is_ours {
+            cache.joined.fetch_add(1, Ordering::Relaxed);
+        }
+        match read {
+            Read::Found(entry) => Ok(Some(entry.record)),
+            Read::Missing => Ok(None),
+            Read::Failed(error) => Err(StoreError::new(error.kind().clone()).with_source(error)),
+        }
+    }
+
     /// Reads the store, and keeps what it brings.
     fn read(&self, selectors: &[Selector]) -> impl Future<Output = Read> + Send + use<S> {
         self.cache.misses.fetch_add(1, Ordering::Relaxed);
@@ -240,22 +261,8 @@ impl<S: TokenStore> TokenStore for CachedStore<S> {
             }
             cache.entries.remove(selectors);
         }
-        let (flight, is_ours) = cache.flights.join(selectors, || self.read(selectors));
-        let read = flight.await;
-        let read = match &read {
-            // It began before this question was asked: what was committed in between it may not have seen.
-            Read::Found(entry) if !is_ours && !cache.may_serve(entry, now) => self.read(selectors).await,
-            Read::Missing if !is_ours => self.read(selectors).await,
-            _ => read,
-        };
-        if !is_ours {
-            cache.joined.fetch_add(1, Ordering::Relaxed);
-        }
-        match read {
-            Read::Found(entry) => Ok(Some(entry.record)),
-            Read::Missing => Ok(None),
-            Read::Failed(error) => Err(StoreError::new(error.kind().clone()).with_source(error)),
-        }
+        // Boxed, so that what is served from memory need not carry what a read holds.
+        Box::pin(self.read_once(selectors, now)).await
     }
 
     async fn insert(&self, record: &Record, limit: Option<u32>, now: Timestamp) -> Result<(), StoreError> {
