@@ -1,6 +1,6 @@
 //! A small service: a part list behind tokens, and the management of tokens behind a session, by an API and by a page.
 //!
-//! `cargo run -p counterfoil-axum --example axum_service -- --help`
+//! `cargo run -p counterfoil-axum --features page --example axum_service -- --help`
 
 #![allow(clippy::print_stdout, reason = "a program with a command line")]
 

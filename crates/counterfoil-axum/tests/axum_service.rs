@@ -19,7 +19,7 @@ use serde_json::Value;
 fn example() -> PathBuf {
     let deps = std::env::current_exe().unwrap();
     let example = deps.parent().and_then(Path::parent).unwrap().join("examples/axum_service");
-    assert!(example.exists(), "build it first: cargo build -p counterfoil-axum --example axum_service");
+    assert!(example.exists(), "build it first: cargo build -p counterfoil-axum --features page --example axum_service");
     example
 }
 

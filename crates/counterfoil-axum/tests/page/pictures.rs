@@ -1,6 +1,6 @@
 //! The pictures in the README, taken of the page as it is.
 //!
-//! `COUNTERFOIL_PICTURES=docs cargo test -p counterfoil-axum --test page pictures` writes them there.
+//! `COUNTERFOIL_PICTURES=docs cargo test -p counterfoil-axum --features page --test page pictures` writes them there.
 
 use std::path::PathBuf;
 
