@@ -237,6 +237,60 @@ fn a_network_admits_its_addresses_alone() {
     }
 }
 
+/// A body → the same as it is written again, or nothing.
+#[test]
+fn every_member_of_a_body_is_read_by_its_rule_and_once() {
+    for (body, expected) in [
+        (r#"{"v":1,"public":""}"#, Some(r#"{"public":"","v":1}"#)),
+        (r#" { "public" : "" , "v" : 1 } "#, Some(r#"{"public":"","v":1}"#)),
+        (
+            r#"{"v":1,"public":"a_1","text_end":1893456000000,"environment":"test","routing":"eu","created_by":"ann","name":"n",
+                "description":"d","tags":["t"],"scopes":["parts:read"],"metadata":{"k":"v"},"rotated_at":1782864000000,
+                "restrictions":{"networks":["192.0.2.0/24"],"audience":"https://api.example","hours":[9]},"new":null}"#,
+            Some(
+                r#"{"created_by":"ann","description":"d","environment":"test","metadata":{"k":"v"},"name":"n","new":null,"public":"a_1","restrictions":{"audience":"https://api.example","hours":[9],"networks":["192.0.2.0/24"]},"rotated_at":1782864000000,"routing":"eu","scopes":["parts:read"],"tags":["t"],"text_end":1893456000000,"v":1}"#,
+            ),
+        ),
+        // Escapes, in names too.
+        (r#"{"\u0076":1,"public":"\u0061","name":"a\nb"}"#, None),
+        (
+            r#"{"\u0076":1,"public":"\u0061","name":"\u00e9\u0301"}"#,
+            Some("{\"name\":\"é\u{301}\",\"public\":\"a\",\"v\":1}"),
+        ),
+        ("", None),
+        ("{}", None),
+        ("[1]", None),
+        (r#"{"v":1}"#, None),
+        (r#"{"public":""}"#, None),
+        (r#"{"v":2,"public":""}"#, None),
+        (r#"{"v":1.0,"public":""}"#, None),
+        (r#"{"v":"1","public":""}"#, None),
+        (r#"{"v":1,"public":""}{}"#, None),
+        (r#"{"v":1,"public":"","public":"a"}"#, None),
+        (r#"{"v":1,"public":"","scopes":["a"],"scopes":["b"]}"#, None),
+        (r#"{"v":1,"public":"","tags":["a"],"tags":["b"]}"#, None),
+        (r#"{"v":1,"public":"","name":"a","name":"b"}"#, None),
+        (r#"{"v":1,"public":"","restrictions":{"audience":"https://api.example"},"restrictions":{}}"#, None),
+        (r#"{"v":1,"public":"","new":1,"new":2}"#, None),
+        (r#"{"v":1,"public":null}"#, None),
+        (r#"{"v":1,"public":" "}"#, None),
+        (r#"{"v":1,"public":"","name":null}"#, None),
+        (r#"{"v":1,"public":"","scopes":"a"}"#, None),
+        (r#"{"v":1,"public":"","scopes":["a",1]}"#, None),
+        (r#"{"v":1,"public":"","scopes":["a b"]}"#, None),
+        (r#"{"v":1,"public":"","tags":[null]}"#, None),
+        (r#"{"v":1,"public":"","text_end":1.5}"#, None),
+        (r#"{"v":1,"public":"","text_end":253402300800000}"#, None),
+        (r#"{"v":1,"public":"","environment":"A!"}"#, None),
+        (r#"{"v":1,"public":"","restrictions":[]}"#, None),
+        (r#"{"v":1,"public":"","restrictions":{"networks":[]}}"#, None),
+    ] {
+        let row = Row { body: body.into(), ..NAMELESS.row() };
+        let read = Record::from_row(row).map(|record| record.to_row().body);
+        assert_eq!(read.as_deref().map_err(|error| error.column), expected.ok_or("body"), "{body}");
+    }
+}
+
 #[test]
 fn what_may_be_told_begins_after_the_secret_is_proven() {
     for (_, _, denial) in TABLE {

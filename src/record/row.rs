@@ -1,21 +1,17 @@
 //! A record as a store keeps it: a few fixed columns, and a versioned body that stores need not understand.
 
+mod body;
 mod mark;
 
 use std::fmt;
 
+pub(crate) use body::Unread;
 pub use mark::MarkRow;
-use serde_json::{Map, Value};
 
 use super::{Record, Retiring, Revision, Slot, Slots};
 use crate::{
-    annotation::{Annotations, Metadata, Tags},
-    digest::KeyId,
-    restriction::Restrictions,
-    scope::Scopes,
-    subject::Owner,
-    time::Timestamp,
-    token::{Environment, TokenId},
+    annotation::Annotations, digest::KeyId, restriction::Restrictions, scope::Scopes, subject::Owner, time::Timestamp,
+    token::TokenId,
 };
 
 /// A record in columns. Times are Unix milliseconds.
@@ -107,7 +103,7 @@ impl Record {
             retiring: retiring.as_ref().map(|retiring| SlotRow::from(&retiring.slot)),
             retiring_until: retiring.as_ref().map(|retiring| retiring.until.unix_millis()),
             spent: spent.as_deref().map(SlotRow::from),
-            body: Value::Object(self.to_body()).to_string(),
+            body: self.to_body(),
         }
     }
 
@@ -168,88 +164,6 @@ impl Record {
         record.read_body(&row.body).ok_or_else(corrupt("body"))?;
         Ok(record)
     }
-
-    fn to_body(&self) -> Map<String, Value> {
-        let Annotations { name, description, tags, metadata } = &self.annotations;
-        let Unread { mut body, mut restrictions } = self.unread.as_deref().cloned().unwrap_or_default();
-        body.insert("v".into(), BODY_VERSION.into());
-        body.insert("public".into(), (&*self.public).into());
-        put(&mut body, "text_end", self.text_end.map(|end| end.unix_millis().into()));
-        put(&mut body, "environment", self.environment.as_ref().map(|environment| environment.as_str().into()));
-        put(&mut body, "routing", self.routing.as_deref().map(Value::from));
-        put(&mut body, "created_by", self.created_by.as_ref().map(|actor| actor.as_str().into()));
-        self.write_rotation(&mut body);
-        put(&mut body, "name", name.as_ref().map(|name| name.as_str().into()));
-        put(&mut body, "description", description.as_ref().map(|description| description.as_str().into()));
-        put(&mut body, "tags", list(tags.iter().map(|tag| tag.as_str().into())));
-        put(&mut body, "metadata", (!metadata.is_empty()).then(|| metadata.to_value()));
-        put(&mut body, "scopes", list(self.scopes.texts().map(Value::from)));
-        let networks = self.restrictions.networks().iter().map(|network| network.to_string().into());
-        put(&mut restrictions, "networks", list(networks));
-        put(&mut restrictions, "audience", self.restrictions.audience().map(|audience| audience.as_str().into()));
-        put(&mut body, "restrictions", (!restrictions.is_empty()).then_some(Value::Object(restrictions)));
-        body
-    }
-
-    /// Reads the body into the fields that it holds; `None` if any of it cannot be read.
-    fn read_body(&mut self, text: &str) -> Option<()> {
-        if text.len() > Self::MAX_BODY_LEN {
-            return None;
-        }
-        let Value::Object(mut body) = serde_json::from_str(text).ok()? else { return None };
-        if body.remove("v")? != BODY_VERSION {
-            return None;
-        }
-        self.public = segment_of(&body.remove("public")?)?.into();
-        self.text_end = read(&mut body, "text_end", |end| Timestamp::from_unix_millis(end.as_i64()?).ok())?;
-        self.environment = read(&mut body, "environment", |value| Environment::new(text_of(value)?).ok())?;
-        self.routing = read(&mut body, "routing", |value| Some(segment_of(value)?.into()))?;
-        self.created_by = read(&mut body, "created_by", |value| text_of(value)?.parse().ok())?;
-        self.read_rotation(&mut body)?;
-        self.annotations.name = read(&mut body, "name", |value| text_of(value)?.parse().ok())?;
-        self.annotations.description = read(&mut body, "description", |value| text_of(value)?.parse().ok())?;
-        self.annotations.tags =
-            read(&mut body, "tags", |value| Tags::from_texts(texts_of(value)?).ok())?.unwrap_or_default();
-        if let Some(metadata) = body.remove("metadata") {
-            self.annotations.metadata = Metadata::from_value(metadata).ok()?;
-        }
-        self.scopes =
-            read(&mut body, "scopes", |value| Scopes::from_texts(texts_of(value)?).ok())?.unwrap_or(Scopes::none());
-        let restrictions = match body.remove("restrictions") {
-            None => Map::new(),
-            Some(Value::Object(restrictions)) => self.read_restrictions(restrictions)?,
-            Some(_) => return None,
-        };
-        let all_read = body.is_empty() && restrictions.is_empty();
-        self.unread = (!all_read).then(|| Box::new(Unread { body, restrictions }));
-        Some(())
-    }
-
-    /// Gives back the members that this build does not know.
-    fn read_restrictions(&mut self, mut members: Map<String, Value>) -> Option<Map<String, Value>> {
-        let networks = read(&mut members, "networks", owned_texts_of)?;
-        if networks.as_ref().is_some_and(Vec::is_empty) {
-            return None; // never written; it must not come to mean "any network"
-        }
-        for network in networks.unwrap_or_default() {
-            self.restrictions.add_network(network.parse().ok()?).ok()?;
-        }
-        if let Some(audience) = read(&mut members, "audience", |value| text_of(value)?.parse().ok())? {
-            self.restrictions.set_audience(audience);
-        }
-        for name in members.keys() {
-            self.restrictions.add_unknown(name.clone());
-        }
-        Some(members)
-    }
-}
-
-/// What a newer build wrote into the body and this one does not read: kept as it is, so that an older node's change
-/// does not drop it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Unread {
-    pub(crate) body: Map<String, Value>,
-    pub(crate) restrictions: Map<String, Value>,
 }
 
 /// From 1, and below the greatest number, so that there is always a next one.
@@ -257,48 +171,10 @@ fn is_version(count: u64) -> bool {
     (1..i64::MAX.unsigned_abs()).contains(&count)
 }
 
-const BODY_VERSION: u64 = 1;
-
 fn read_slot(row: &SlotRow) -> Option<Slot> {
     let slot = Slot { selector: row.selector.parse().ok()?, digest: row.digest.parse().ok()? };
     let key = slot.digest.key_id();
     (key.as_ref().map_or("", KeyId::as_str) == row.key).then_some(slot)
-}
-
-fn put(map: &mut Map<String, Value>, name: &str, value: Option<Value>) {
-    if let Some(value) = value {
-        map.insert(name.into(), value);
-    }
-}
-
-fn list(values: impl Iterator<Item = Value>) -> Option<Value> {
-    let values: Vec<_> = values.collect();
-    (!values.is_empty()).then_some(Value::Array(values))
-}
-
-/// Takes a member out: `Some(None)` if it is not there, `None` if it is and cannot be read.
-fn read<T>(map: &mut Map<String, Value>, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<Option<T>> {
-    match map.remove(name) {
-        None => Some(None),
-        Some(value) => read(&value).map(Some),
-    }
-}
-
-fn text_of(value: &Value) -> Option<&str> {
-    value.as_str()
-}
-
-/// A part of a token's text.
-fn segment_of(value: &Value) -> Option<&str> {
-    text_of(value).filter(|text| text.len() <= 1024 && text.bytes().all(|byte| byte.is_ascii_graphic()))
-}
-
-fn texts_of(value: &Value) -> Option<Vec<&str>> {
-    value.as_array()?.iter().map(Value::as_str).collect()
-}
-
-fn owned_texts_of(value: &Value) -> Option<Vec<String>> {
-    Some(texts_of(value)?.into_iter().map(str::to_owned).collect())
 }
 
 /// A stored row that cannot be read. It verifies nothing and can still be revoked.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{put, read, text_of};
+use super::body::{put, read};
 use crate::{subject::Mark, time::Timestamp};
 
 /// A mark in columns.
@@ -19,9 +19,9 @@ impl MarkRow {
         let Value::Object(mut detail) = serde_json::from_str(&self.detail).ok()? else { return None };
         Some(Mark {
             at: Timestamp::from_unix_millis(self.at).ok()?,
-            by: read(&mut detail, "by", |value| text_of(value)?.parse().ok())?,
-            claimed_by: read(&mut detail, "claimed_by", |value| text_of(value)?.parse().ok())?,
-            reason: read(&mut detail, "reason", |value| text_of(value)?.parse().ok())?,
+            by: read(&mut detail, "by", |value| value.as_str()?.parse().ok())?,
+            claimed_by: read(&mut detail, "claimed_by", |value| value.as_str()?.parse().ok())?,
+            reason: read(&mut detail, "reason", |value| value.as_str()?.parse().ok())?,
         })
     }
 }
