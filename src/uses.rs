@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -98,68 +101,82 @@ impl Seen {
 /// The uses that are not in the store yet.
 pub(crate) struct Uses {
     notes: UseNotes,
-    noted: Mutex<Noted>,
+    shards: [Shard; SHARDS],
+    /// How many tokens are remembered in all shards.
+    known: AtomicUsize,
+    dropped: Mutex<Dropped>,
 }
 
-#[derive(Debug, Default)]
-struct Noted {
-    seen: HashMap<TokenId, Seen>,
-    dropped: u64,
-    /// The latest use that was dropped.
-    last_dropped: Option<Timestamp>,
+/// Every verification notes a use: threads must seldom wait for one another, nor for the cache line of one lock.
+const SHARDS: usize = 32;
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Shard(Mutex<HashMap<TokenId, Seen>>);
+
+#[derive(Default)]
+struct Dropped {
+    count: u64,
+    latest: Option<Timestamp>,
 }
 
-impl Noted {
-    fn drop_use(&mut self, at: Timestamp) {
-        self.dropped = self.dropped.saturating_add(1);
-        self.last_dropped = self.last_dropped.max(Some(at));
-    }
+// INVARIANT: no step below leaves a token half noted, so a poisoned lock still guards whole notes.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Uses {
     pub(crate) fn new(notes: UseNotes) -> Self {
-        Self { notes, noted: Mutex::default() }
+        Self { notes, shards: Default::default(), known: AtomicUsize::new(0), dropped: Mutex::default() }
     }
 
     pub(crate) fn every(&self) -> Duration {
         self.notes.every
     }
 
-    // INVARIANT: no step below leaves a token half noted, so a poisoned lock still guards whole notes.
-    fn lock(&self) -> MutexGuard<'_, Noted> {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Those of a token's shard. The last byte of an id is random.
+    fn seen(&self, id: TokenId) -> MutexGuard<'_, HashMap<TokenId, Seen>> {
+        let [.., last] = *id.as_bytes();
+        // INVARIANT: a remainder by the number of shards is below it.
+        lock(&self.shards[usize::from(last) % SHARDS].0)
     }
 
     /// Notes a use: nothing is waited for but the lock, and nothing allocated for a token that is known.
     pub(crate) fn note(&self, id: TokenId, usage: Usage) {
-        let mut noted = self.lock();
-        let is_full = noted.seen.len() >= self.notes.bound;
-        match noted.seen.get_mut(&id) {
-            Some(seen) => seen.note(usage),
-            None if is_full => noted.drop_use(usage.at),
-            None => noted.seen.entry(id).or_default().note(usage),
+        let mut seen = self.seen(id);
+        if let Some(seen) = seen.get_mut(&id) {
+            return seen.note(usage);
         }
+        let one_more = |known| (known < self.notes.bound).then_some(known + 1);
+        if self.known.fetch_update(Relaxed, Relaxed, one_more).is_ok() {
+            return seen.entry(id).or_default().note(usage);
+        }
+        let mut dropped = lock(&self.dropped);
+        dropped.count = dropped.count.saturating_add(1);
+        dropped.latest = dropped.latest.max(Some(usage.at));
     }
 
     /// What is to be written. It stays noted until it [`is written`](Self::are_written), so that neither a failure nor
     /// a future that is dropped loses it.
     pub(crate) fn to_write(&self, which: Which) -> Vec<Use> {
-        let noted = self.lock();
-        let due = noted.seen.iter().filter_map(|(id, seen)| {
+        let wanted = |(id, seen): (&TokenId, &Seen)| {
             let latest = seen.latest.as_ref()?;
             let is_wanted = match which {
                 Which::Due(now) => is_due(seen.written.as_ref(), latest, now, self.notes.every),
                 Which::All => true,
             };
             is_wanted.then(|| Use { id: *id, usage: latest.clone() })
-        });
-        due.collect()
+        };
+        let mut uses = Vec::new();
+        for Shard(seen) in &self.shards {
+            uses.extend(lock(seen).iter().filter_map(wanted));
+        }
+        uses
     }
 
     pub(crate) fn are_written(&self, uses: &[Use]) {
-        let mut noted = self.lock();
         for Use { id, usage } in uses {
-            if let Some(seen) = noted.seen.get_mut(id) {
+            if let Some(seen) = self.seen(*id).get_mut(id) {
                 seen.is_written(usage);
             }
         }
@@ -170,17 +187,22 @@ impl Uses {
         let every = self.notes.every;
         let is_needed =
             |seen: &Seen| seen.latest.is_some() || seen.written.is_some_and(|written| written.is_recent(now, every));
-        self.lock().seen.retain(|_, seen| is_needed(seen));
+        for Shard(seen) in &self.shards {
+            let mut seen = lock(seen);
+            let before = seen.len();
+            seen.retain(|_, seen| is_needed(seen));
+            self.known.fetch_sub(before - seen.len(), Relaxed);
+        }
     }
 
     /// Whether no use since that moment was dropped.
     pub(crate) fn are_known_since(&self, moment: Timestamp) -> bool {
-        self.lock().last_dropped.is_none_or(|at| at < moment)
+        lock(&self.dropped).latest.is_none_or(|at| at < moment)
     }
 
     /// How many uses were dropped since this was asked last.
     pub(crate) fn take_dropped(&self) -> u64 {
-        std::mem::take(&mut self.lock().dropped)
+        std::mem::take(&mut lock(&self.dropped).count)
     }
 }
 
