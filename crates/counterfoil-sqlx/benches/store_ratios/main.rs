@@ -4,6 +4,9 @@
 //! Standard output holds `name`, ratio, allocations, our and the floor's nanoseconds, separated by tabs, one line for
 //! each; standard error holds the bars and what was skipped. The exit code is 1 if a bar is missed.
 //!
+//! All runs on one core, the server too, as long as it is started here: a look-up is handed from one thread or process to
+//! another and back, and where the scheduler wakes them up costs more than what is asked about.
+//!
 //! `--large` adds the look-ups among ten million records against those among ten thousand; `--rows=N` puts another
 //! number in the place of ten million, and `--pairs=N` in that of 101 pairs. PostgreSQL is the server that the tests
 //! would take.
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
     };
     let names: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     print_machine();
+    stay_on_one_core();
     let mut all_held = true;
     let entries: [Entry; 4] = [
         ("sqlite_verify", sqlite_verify, 1.15),
@@ -88,6 +92,19 @@ fn main() -> ExitCode {
         all_held &= is_held;
     }
     if all_held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// For this thread and all threads and processes that it starts.
+fn stay_on_one_core() {
+    #[cfg(target_os = "linux")]
+    {
+        let own = nix::unistd::Pid::from_raw(0);
+        let allowed = nix::sched::sched_getaffinity(own).unwrap();
+        let mut last = nix::sched::CpuSet::new();
+        let core = (0..nix::sched::CpuSet::count()).rfind(|core| allowed.is_set(*core).unwrap()).unwrap();
+        last.set(core).unwrap();
+        nix::sched::sched_setaffinity(own, &last).unwrap();
+    }
 }
 
 fn runtime() -> Runtime {
@@ -153,6 +170,7 @@ fn lookup_sqlite(settings: &Settings) -> Option<Measured> {
     let [large, small] = [rows, FEW].map(|rows| {
         let path = directory.path().join(format!("{rows}.db"));
         let hot = runtime.block_on(filling::sqlite(&path, rows));
+        print_size(std::fs::metadata(&path).unwrap().len(), rows);
         Filled { store: runtime.block_on(SqliteStore::open(&path)).unwrap(), hot }
     });
     Some(lookup(&runtime, settings.pairs, (&large.store, &large.hot), (&small.store, &small.hot)))
@@ -182,6 +200,8 @@ fn lookup_postgres(settings: &Settings) -> Option<Measured> {
     let server = Server::shared()?;
     let runtime = runtime();
     let (large_database, large_pool, large) = runtime.block_on(postgres(server, rows));
+    let size = sqlx::query_scalar::<_, i64>("SELECT pg_database_size(current_database())");
+    print_size(runtime.block_on(size.fetch_one(&large_pool)).unwrap().unsigned_abs(), rows);
     let (small_database, small_pool, small) = runtime.block_on(postgres(server, FEW));
     let measured = lookup(&runtime, settings.pairs, (&large.store, &large.hot), (&small.store, &small.hot));
     runtime.block_on(async {
@@ -191,6 +211,10 @@ fn lookup_postgres(settings: &Settings) -> Option<Measured> {
         small_database.drop().await;
     });
     Some(measured)
+}
+
+fn print_size(bytes: u64, rows: u64) {
+    eprintln!("{rows} records: {} MB, {} bytes each", bytes / 1_000_000, bytes / rows);
 }
 
 /// What is asked for, if the file stays in memory: a disk is not what is measured.

@@ -56,6 +56,10 @@ async fn rows(connection: &mut PgConnection, selectors: &[Selector]) -> Result<V
     if let Some(statement) = BY_SELECTORS.get(last) {
         let statement = sqlx::query(*statement);
         let statement = selectors.iter().fold(statement, |statement, selector| statement.bind(selector.as_str()));
+        if last == 0 {
+            // One row at most: the driver stops at it.
+            return Ok(statement.fetch_optional(connection).await?.into_iter().collect());
+        }
         return statement.fetch_all(connection).await;
     }
     let selectors: Vec<&str> = selectors.iter().map(Selector::as_str).collect();
