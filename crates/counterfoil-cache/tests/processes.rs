@@ -8,142 +8,26 @@
 #[path = "../../counterfoil-sqlx/tests/cluster/mod.rs"]
 mod cluster;
 mod node;
+mod process;
 
 use std::{
     env,
-    io::{BufRead as _, BufReader, Write as _},
-    process::{Child, ChildStdin, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use cluster::Server;
 use counterfoil::{By, Grant, Keyring, Lifetime, Owner, Registry, SystemClock, TokenFormat, TokenId, TokenStore as _};
-use counterfoil_cache::{CacheEvent, CachedStore, PostgresChannel, Settings};
 use counterfoil_sqlx::PostgresStore;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
-use node::Node;
-use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
+use nix::sys::signal::Signal;
+use process::{Answer, BOUND, DATABASE, Process, be_a_node, connect, now};
+use sqlx::ConnectOptions as _;
 use tokio::runtime::Runtime;
 
-/// Where a process that is to be a node finds its database.
-const DATABASE: &str = "COUNTERFOIL_NODE_DATABASE";
 const STANDS_STILL: &str = "a_process_that_stood_still_lets_nobody_in_past_the_bound";
 const IS_KILLED: &str = "a_killed_node_loses_the_uses_since_the_last_write_and_nothing_else";
-const BOUND: Duration = Duration::from_millis(600);
-
-fn now() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
-}
-
-async fn connect(options: PgConnectOptions) -> Node<PostgresStore> {
-    let pool = cluster::pool(options, 4).await;
-    let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
-    let settings = Settings::default().bound(BOUND);
-    let channel = PostgresChannel::new(&pool);
-    let (store, listening) = CachedStore::by_lease(store, channel, settings, tokio::time::sleep, |_: &CacheEvent| {});
-    tokio::spawn(listening);
-    Node::new(store)
-}
-
-/// Verifies the token of the last line that came, as fast as it can, and writes for each: when it was asked for, what came
-/// of it, and whether it came from memory.
-fn be_a_node(database: &str) {
-    let (lines, told) = channel();
-    thread::spawn(move || {
-        for line in std::io::stdin().lines() {
-            lines.send(line.unwrap()).unwrap();
-        }
-        // Whoever started it is gone, or done.
-        std::process::exit(0);
-    });
-    Runtime::new().unwrap().block_on(async {
-        let node = connect(database.parse().unwrap()).await;
-        let mut text = told.recv().unwrap();
-        loop {
-            text = told.try_recv().unwrap_or(text);
-            let before = node.store.counts();
-            let asked = now();
-            let verdict = match node.registry.verify(&text).await {
-                Ok(_) => "ok",
-                Err(error) if error.is_refusal() => "refused",
-                Err(_) => "unknown",
-            };
-            let after = node.store.counts();
-            let from_memory = (before.misses, before.aside) == (after.misses, after.aside);
-            println!("\n{asked} {verdict} {from_memory} {}", &text[..10]);
-            tokio::time::sleep(Duration::from_micros(200)).await;
-        }
-    });
-}
-
-/// A process that is a node.
-struct Process {
-    child: Child,
-    stdin: ChildStdin,
-    answers: Receiver<(u128, String, bool, String)>,
-}
-
-impl Process {
-    /// Runs the test of this name, which is to be a node there.
-    fn start(database: &str, test: &str) -> Self {
-        let mut command = Command::new(env::current_exe().unwrap());
-        let mut child = command
-            .args(["--exact", "--nocapture", test])
-            .env(DATABASE, database)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (answer, answers) = channel();
-        thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let parts: Vec<&str> = line.split(' ').collect();
-                // Beside what the test harness says.
-                if let [asked, verdict, from_memory, text] = parts[..]
-                    && let Ok(asked) = asked.parse()
-                {
-                    let told = (asked, verdict.to_owned(), from_memory == "true", text.to_owned());
-                    if answer.send(told).is_err() {
-                        return;
-                    }
-                }
-            }
-        });
-        Self { stdin: child.stdin.take().unwrap(), child, answers }
-    }
-
-    fn ask(&mut self, text: &str) {
-        writeln!(self.stdin, "{text}").unwrap();
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
-    }
-
-    /// The next answer about this token.
-    fn answer(&self, text: &str) -> (u128, String, bool) {
-        loop {
-            let (asked, verdict, from_memory, of) =
-                self.answers.recv_timeout(Duration::from_secs(60)).expect("the process answers");
-            if text.starts_with(&of) {
-                return (asked, verdict, from_memory);
-            }
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn a_process_that_stood_still_lets_nobody_in_past_the_bound() {
@@ -163,7 +47,7 @@ fn a_process_that_stood_still_lets_nobody_in_past_the_bound() {
         let told = runtime.block_on(here.issue());
         there.ask(&told.text);
         // Until it is served from memory.
-        while !matches!(there.answer(&told.text), (_, verdict, true) if verdict == "ok") {}
+        while !matches!(there.answer(&told.text), Answer { verdict, from_memory: true, .. } if verdict == "ok") {}
         if stops_first {
             there.signal(Signal::SIGSTOP);
         }
@@ -175,7 +59,7 @@ fn a_process_that_stood_still_lets_nobody_in_past_the_bound() {
         thread::sleep(Duration::from_millis(still_for));
         there.signal(Signal::SIGCONT);
         loop {
-            let (asked, verdict, from_memory) = there.answer(&told.text);
+            let Answer { asked, verdict, from_memory, .. } = there.answer(&told.text);
             let late = asked.saturating_sub(revoked);
             assert!(
                 verdict != "ok" || late < bound,
