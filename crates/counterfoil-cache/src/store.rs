@@ -89,7 +89,8 @@ impl<S: TokenStore> CachedStore<S> {
     /// For a node of several: entries are served only while the node hears its own heartbeats on `channel`.
     ///
     /// The second value is what listens: spawn it on the runtime of the channel. It ends with the last clone of the store; until
-    /// it runs, nothing is served from memory. It tells `on_event` when the cache stands aside, and when it serves.
+    /// it runs, nothing is served from memory. It tells `on_event` when the cache stands aside, and when it serves; a panic in
+    /// it is caught.
     ///
     /// The store's reads must go to the primary that the channel is of: what a replica does not know yet would be kept.
     ///
