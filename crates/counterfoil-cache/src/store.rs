@@ -128,7 +128,7 @@ impl<S: TokenStore> CachedStore<S> {
             settings,
             start: Instant::now(),
             lease,
-            changes: Changes::default(),
+            changes: Changes::new(settings.entries),
             entries: Entries::new(&settings),
             flights: Flights::default(),
             misses: AtomicU64::new(0),
