@@ -59,10 +59,11 @@ impl Weighter<Box<[Selector]>, Entry> for Bounds {
     }
 }
 
-/// A usual weight. The bytes are divided among parts of the table, more of them on more processors but none for fewer than
-/// 32 entries as expected: what is expected of too light ones makes parts that no entry fits into.
+/// A usual weight.
 const USUAL: u64 = 2048;
 
+/// How many entries there will be. The table is in parts of equal weight, the more the more processors there are, but each
+/// for 32 entries of these: if more are expected than fit, no entry fits into its part.
 fn expected(settings: &Settings) -> usize {
     usize::try_from(settings.bytes / USUAL).unwrap_or(usize::MAX).clamp(1, settings.entries as usize)
 }

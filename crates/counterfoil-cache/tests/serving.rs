@@ -97,19 +97,19 @@ impl Listener for Heard {
 const BOUND: Duration = Duration::from_millis(400);
 
 /// A node on the wire, and what its cache has told.
-fn node(store: Gated, wire: &Wire) -> (Node<Gated>, Arc<Mutex<Vec<CacheEvent>>>) {
+fn node(store: Gated, wire: &Wire, bound: Duration) -> (Node<Gated>, Arc<Mutex<Vec<CacheEvent>>>) {
     let events = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&events);
-    let settings = Settings::default().bound(BOUND);
+    let settings = Settings::default().bound(bound);
     let on_event = move |event: &CacheEvent| told.lock().unwrap().push(event.clone());
     let (store, listening) = CachedStore::by_lease(store, wire.clone(), settings, tokio::time::sleep, on_event);
     tokio::spawn(listening);
     (Node::new(store), events)
 }
 
-/// A node that serves from memory, and a token of its own that is not there yet.
+/// A node that serves from memory, however slow the machine, and a token of its own that is not there yet.
 async fn serving() -> (Node<Gated>, Told) {
-    let (node, _) = node(Gated::new(MemoryStore::new()), &Wire::new());
+    let (node, _) = node(Gated::new(MemoryStore::new()), &Wire::new(), Duration::from_secs(60));
     let told = node.issue().await;
     until_served(&node, &node.issue().await).await;
     (node, told)
@@ -129,7 +129,7 @@ async fn until_waiting(node: &Node<Gated>, held: usize, joined: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_another_node_is_heard_and_one_that_is_not_is_seen_after_the_bound() {
     let (wire, shared) = (Wire::new(), MemoryStore::new());
-    let [(here, _), (there, _)] = [wire.clone(), wire.other()].map(|end| node(Gated::new(shared.clone()), &end));
+    let [(here, _), (there, _)] = [wire.clone(), wire.other()].map(|end| node(Gated::new(shared.clone()), &end, BOUND));
     for is_heard in [true, false] {
         let told = here.issue().await;
         until_served(&there, &told).await;
@@ -159,7 +159,7 @@ async fn a_change_of_another_node_is_heard_and_one_that_is_not_is_seen_after_the
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_breaks_off_ends_the_lease_at_once() {
     let wire = Wire::new();
-    let (node, events) = node(Gated::new(MemoryStore::new()), &wire);
+    let (node, events) = node(Gated::new(MemoryStore::new()), &wire, BOUND);
     let told = node.issue().await;
     until_served(&node, &told).await;
     wire.cut(true);
@@ -190,7 +190,7 @@ async fn who_joins_a_read_that_found_nothing_reads_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_heartbeats_every_read_goes_to_the_store_and_recovery_is_by_itself() {
     let wire = Wire::new();
-    let (node, events) = node(Gated::new(MemoryStore::new()), &wire);
+    let (node, events) = node(Gated::new(MemoryStore::new()), &wire, BOUND);
     let told = node.issue().await;
     until_served(&node, &told).await;
     wire.cut(true);
@@ -218,7 +218,7 @@ async fn without_heartbeats_every_read_goes_to_the_store_and_recovery_is_by_itse
 async fn before_the_first_heartbeat_nothing_is_served() {
     let wire = Wire::new();
     wire.cut(true);
-    let (node, _) = node(Gated::new(MemoryStore::new()), &wire);
+    let (node, _) = node(Gated::new(MemoryStore::new()), &wire, BOUND);
     let told = node.issue().await;
     for _ in 0..3 {
         node.verdict(&told).await;
