@@ -18,26 +18,32 @@ use counterfoil::TokenId;
 /// use counterfoil_cache::{Channel, ChannelError, Listener, Signal};
 /// use tokio::sync::broadcast::{Receiver, Sender};
 ///
-/// /// To every store of this process.
+/// /// From one store of this process to all of them, with the sender's own number.
 /// #[derive(Debug)]
-/// struct InProcess(Sender<Signal>);
+/// struct InProcess(u64, Sender<(u64, Signal)>);
 ///
-/// struct Heard(Receiver<Signal>);
+/// struct Heard(u64, Receiver<(u64, Signal)>);
 ///
 /// impl Channel for InProcess {
 ///     type Listener = Heard;
 ///
 ///     async fn listen(&self) -> Result<Heard, ChannelError> {
-///         Ok(Heard(self.0.subscribe()))
+///         Ok(Heard(self.0, self.1.subscribe()))
 ///     }
 ///     async fn beat(&self, number: u64) -> Result<(), ChannelError> {
-///         self.0.send(Signal::Beat(number)).map(drop).map_err(ChannelError::new)
+///         self.1.send((self.0, Signal::Beat(number))).map(drop).map_err(ChannelError::new)
 ///     }
 /// }
 ///
 /// impl Listener for Heard {
 ///     async fn hear(&mut self) -> Result<Signal, ChannelError> {
-///         self.0.recv().await.map_err(ChannelError::new) // also where some were missed: then all begins anew
+///         loop {
+///             // An error as well where some were missed: then all begins anew.
+///             match self.1.recv().await.map_err(ChannelError::new)? {
+///                 (from, Signal::Beat(_)) if from != self.0 => {} // another one's
+///                 (_, signal) => return Ok(signal),
+///             }
+///         }
 ///     }
 /// }
 /// ```
@@ -52,11 +58,11 @@ pub trait Channel: fmt::Debug + Send + Sync + 'static {
     /// [`ChannelError`]; it is tried again later.
     fn listen(&self) -> impl Future<Output = Result<Self::Listener, ChannelError>> + Send;
 
-    /// Sends a heartbeat of this node's through the database, the way that changes take.
+    /// Sends a heartbeat of this node's through the database, the way that changes take. No number comes twice.
     ///
     /// # Errors
     ///
-    /// [`ChannelError`]; the next one is tried in its time.
+    /// [`ChannelError`]; the next one is tried in its time. What ends a lease is that none comes back.
     fn beat(&self, number: u64) -> impl Future<Output = Result<(), ChannelError>> + Send;
 }
 

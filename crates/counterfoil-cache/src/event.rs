@@ -8,7 +8,8 @@ use crate::channel::ChannelError;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum CacheEvent {
-    /// A warning: nothing is served from memory from now on, and every read goes to the store.
+    /// A warning: nothing is served from memory from now on, and every read goes to the store. It is told again when the
+    /// reason is another.
     #[non_exhaustive]
     StoodAside {
         /// Why.

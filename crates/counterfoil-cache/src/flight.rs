@@ -5,6 +5,7 @@ use std::{
     error::Error,
     fmt,
     future::Future,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -67,7 +68,8 @@ struct UnderWay {
 }
 
 impl Flights {
-    /// The read that is under way for this question, and `false`; or one that begins now, and `true`.
+    /// The read that is under way for this question, and `false`; or one that begins now, and `true`. There is one at a time
+    /// for as long as somebody waits for it, so one that is joined after another had ended has begun after that.
     pub(crate) fn join<F>(&self, selectors: &[Selector], read: impl FnOnce() -> F) -> (Flight, bool)
     where
         F: Future<Output = Read> + Send + 'static,
@@ -82,7 +84,9 @@ impl Flights {
         let read = read();
         let flight = async move {
             let _landing = landing;
-            read.await
+            // Of a shared future that panics the others never hear.
+            let read = AssertUnwindSafe(read).catch_unwind().await;
+            read.unwrap_or_else(|_| Read::Failed(SharedError::new(panicked())))
         };
         let flight = flight.boxed().shared();
         if let Some(weak) = flight.downgrade() {
@@ -96,6 +100,10 @@ impl Flights {
         // INVARIANT: nothing that is done under the lock leaves the map in between.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn panicked() -> StoreError {
+    StoreError::new(StoreErrorKind::Other).with_source("the store has panicked")
 }
 
 /// Takes a read off the list when it has ended or is given up.

@@ -2,10 +2,15 @@
 
 use std::{
     collections::VecDeque,
+    error::Error,
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Mutex, PoisonError, Weak},
+    sync::{
+        Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,7 +30,8 @@ pub(crate) async fn keep<C: Channel, T: Timer>(
     on_event: impl Fn(&CacheEvent) + Send + Sync + 'static,
 ) {
     let Some((bound, now)) = cache.upgrade().map(|cache| (cache.settings.bound, cache.now())) else { return };
-    let keeper = Keeper { cache, channel, timer, bound, teller: Teller::new(on_event, now) };
+    let (last_beat, teller) = (AtomicU64::new(0), Teller::new(on_event, now));
+    let keeper = Keeper { cache, channel, timer, bound, last_beat, teller };
     let mut pause = bound / FIRST_PAUSE;
     loop {
         let (held, error) = match keeper.listen().await {
@@ -48,6 +54,8 @@ struct Keeper<C, T, E> {
     channel: C,
     timer: T,
     bound: Duration,
+    /// Counted through all sessions: a late heartbeat of an earlier one must not be taken for one of this one's.
+    last_beat: AtomicU64,
     teller: Teller<E>,
 }
 
@@ -85,7 +93,10 @@ impl<C: Channel, T: Timer, E: Fn(&CacheEvent) + Sync> Keeper<C, T, E> {
                 Signal::Beat(number) => {
                     if let (Some(sent), Some(lease)) = (beats.returned(number), cache.lease()) {
                         lease.renew(sent);
-                        self.teller.serve(cache.now());
+                        let now = cache.now();
+                        if lease.holds(now, self.bound) {
+                            self.teller.serve(now);
+                        }
                     }
                 }
             }
@@ -93,22 +104,20 @@ impl<C: Channel, T: Timer, E: Fn(&CacheEvent) + Sync> Keeper<C, T, E> {
     }
 
     async fn beat(&self, beats: &Beats) -> ChannelError {
-        for number in 1.. {
+        let mut failed = None;
+        loop {
             let Some(cache) = self.cache.upgrade() else { return Trouble::Gone.into() };
             let now = cache.now();
             drop(cache);
             if beats.oldest().is_some_and(|sent| sent.age(now) >= self.bound) {
-                return Trouble::NoReturn { bound: self.bound }.into();
+                return failed.unwrap_or_else(|| Trouble::NoReturn { bound: self.bound }.into());
             }
+            let number = self.last_beat.fetch_add(1, Ordering::Relaxed) + 1;
             beats.send(number, now);
             // One that cannot be sent does not come back, which is what counts.
-            let error = self.in_time(self.channel.beat(number)).await.err();
-            if let Some(error) = error {
-                return error;
-            }
+            failed = self.in_time(self.channel.beat(number)).await.err();
             self.timer.sleep(self.bound / 4).await;
         }
-        Trouble::Gone.into()
     }
 
     async fn in_time<O>(&self, done: impl Future<Output = Result<O, ChannelError>> + Send) -> Result<O, ChannelError> {
@@ -151,7 +160,7 @@ impl Beats {
     }
 }
 
-/// Tells of changes from serving to standing aside and back, each once.
+/// Tells of changes from serving to standing aside and back, each once, and of another reason to stand aside.
 struct Teller<E> {
     on_event: E,
     aside: Mutex<Option<Aside>>,
@@ -159,30 +168,37 @@ struct Teller<E> {
 
 struct Aside {
     since: Moment,
-    is_told: bool,
+    /// As it was told.
+    reason: Option<String>,
 }
 
 impl<E: Fn(&CacheEvent)> Teller<E> {
     fn new(on_event: E, since: Moment) -> Self {
-        Self { on_event, aside: Mutex::new(Some(Aside { since, is_told: false })) }
+        Self { on_event, aside: Mutex::new(Some(Aside { since, reason: None })) }
     }
 
     fn stand_aside(&self, now: Moment, error: ChannelError) {
-        let is_told = {
+        let reason = error.source().map(ToString::to_string);
+        let told = {
             let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
-            let aside = aside.get_or_insert(Aside { since: now, is_told: false });
-            std::mem::replace(&mut aside.is_told, true)
+            let aside = aside.get_or_insert(Aside { since: now, reason: None });
+            std::mem::replace(&mut aside.reason, reason.clone())
         };
-        if !is_told {
-            (self.on_event)(&CacheEvent::StoodAside { error });
+        if told != reason {
+            self.tell(&CacheEvent::StoodAside { error });
         }
     }
 
     fn serve(&self, now: Moment) {
         let aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(aside) = aside {
-            (self.on_event)(&CacheEvent::Serves { after: aside.since.age(now) });
+            self.tell(&CacheEvent::Serves { after: aside.since.age(now) });
         }
+    }
+
+    /// A host's panic must not end the listening.
+    fn tell(&self, event: &CacheEvent) {
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.on_event)(event)));
     }
 }
 
@@ -204,7 +220,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl std::error::Error for Trouble {}
+impl Error for Trouble {}
 
 impl From<Trouble> for ChannelError {
     fn from(trouble: Trouble) -> Self {

@@ -15,6 +15,10 @@
 //! | one process, such as SQLite: [`CachedStore::by_age`] | no entry is served that was read longer ago | a change by another process or by hand: up to the bound |
 //! | several nodes on one writable primary, such as PostgreSQL: [`CachedStore::by_lease`] | entries are served only while the node's own heartbeat, sent through the database and heard again, is younger | as long as a notification takes; up to the bound where the network is cut, a process stood still or the database fails over |
 //!
+//! A purge deletes what was refused before, and counts as another node's change. The bound is counted by the clocks of the
+//! node. Those of a virtual machine stand still while it is paused or moved to another host, which it cannot find out: there
+//! the bound is longer by as much.
+//!
 //! Where the bound cannot be kept, nothing is served from memory: every read goes to the store, until a heartbeat comes
 //! back. So a network that is cut makes verifications slower, or [unavailable](counterfoil::store::StoreErrorKind::Unavailable)
 //! together with the store, and never wrong.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 /// A moment by the monotonic clock and by the wall's.
 ///
 /// The monotonic one does not count while the machine sleeps, the wall's may be set back: an age is the larger of both, so
-/// that neither makes an entry younger than it is.
+/// that neither makes an entry younger than it is. While a virtual machine is paused, or moved to another host, both stand
+/// still, which no clock of its own can find out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     monotonic: Duration,

@@ -13,8 +13,8 @@ use crate::{Channel, ChannelError, Listener, Signal};
 /// Hears of changes from the triggers of [`PostgresStore`](counterfoil_sqlx::PostgresStore)'s schema, on a connection of
 /// its own, and sends heartbeats on another.
 ///
-/// Both go where the host's pool goes, and take none of its connections: a pool that is used up must not end the lease, or
-/// all reads would come to it on top.
+/// Both go where the host's pool goes, by the options that it has whenever they connect, and take none of its connections: a
+/// pool that is used up must not end the lease, or all reads would come to it on top.
 ///
 /// ```no_run
 /// use counterfoil::{Keyring, Registry, TokenFormat};
@@ -39,9 +39,19 @@ use crate::{Channel, ChannelError, Listener, Signal};
 /// [`listen_with`](Self::listen_with). Where a notification does not come through, no heartbeat does either, and the
 /// cache stands aside. At most one database of a server's is heard; its schemas are not told apart, which costs reads and
 /// nothing else.
+///
+/// The triggers of [`MIGRATIONS`](counterfoil_sqlx::postgres::MIGRATIONS) must be on the tables that the pool's search path
+/// finds, and enabled. They are looked for whenever the node begins to listen, and where one is missing the cache stands
+/// aside. One that is dropped later is noticed when the connection is made the next time; what it would have told is seen
+/// after the [longest age](crate::Settings::longest).
+///
+/// A primary that was failed over from must be fenced off. A heartbeat is committed without waiting for a standby, so nodes
+/// that are still connected to it go on hearing their own, and reading its rows, for as long as it lives.
 #[derive(Debug)]
 pub struct PostgresChannel {
-    listen: PgConnectOptions,
+    /// The host's, which is asked how to connect and for nothing else.
+    pool: PgPool,
+    listen: Option<PgConnectOptions>,
     beats: PgPool,
     /// The channel of this node's own heartbeats.
     own: String,
@@ -49,18 +59,41 @@ pub struct PostgresChannel {
 
 impl PostgresChannel {
     /// Where the host's pool goes.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime, as every pool that is made there.
     pub fn new(pool: &PgPool) -> Self {
-        let options = PgConnectOptions::clone(&pool.connect_options());
-        let beats = PgPoolOptions::new().max_connections(1).min_connections(0).connect_lazy_with(options.clone());
-        Self { listen: options, beats, own: own_channel() }
+        // With the host's hooks: they may set the search path.
+        let one = pool.options().clone().min_connections(0).max_connections(1);
+        let beats = one.connect_lazy_with(options(pool));
+        Self { pool: pool.clone(), listen: None, beats, own: own_channel() }
     }
 
     /// Listens on a connection with these options.
     #[must_use = "it is another channel that listens there"]
     pub fn listen_with(self, options: PgConnectOptions) -> Self {
-        Self { listen: options, ..self }
+        Self { listen: Some(options), ..self }
     }
 }
+
+fn options(pool: &PgPool) -> PgConnectOptions {
+    PgConnectOptions::clone(&pool.connect_options())
+}
+
+/// The names of those triggers that do not tell, if there are any: they are not there, or do not fire.
+const SILENT: &str = "
+    SELECT string_agg(name, ', ') FROM (VALUES
+        ('counterfoil_token', 'counterfoil_token_went'),
+        ('counterfoil_token', 'counterfoil_token_changed'),
+        ('counterfoil_token', 'counterfoil_token_emptied'),
+        ('counterfoil_selector', 'counterfoil_selector_changed'),
+        ('counterfoil_selector', 'counterfoil_selector_emptied')
+    ) AS teller (place, name)
+    WHERE NOT EXISTS (
+        SELECT FROM pg_catalog.pg_trigger
+        WHERE tgrelid = pg_catalog.to_regclass(place) AND tgname = name AND tgenabled IN ('O', 'A')
+    )";
 
 /// A name that no other node has at the same time. What it is made of need not be secret: whoever may send heartbeats may
 /// change rows as well.
@@ -75,8 +108,15 @@ impl Channel for PostgresChannel {
     type Listener = PostgresListener;
 
     async fn listen(&self) -> Result<PostgresListener, ChannelError> {
+        let options = options(&self.pool);
+        self.beats.set_connect_options(options.clone());
+        let silent: Option<String> =
+            sqlx::query_scalar(SILENT).fetch_one(&self.beats).await.map_err(ChannelError::new)?;
+        if let Some(names) = silent {
+            return Err(ChannelError::new(format!("triggers do not tell of changes: {names}")));
+        }
         let one = PgPoolOptions::new().max_connections(1);
-        let pool = one.connect_with(self.listen.clone()).await.map_err(ChannelError::new)?;
+        let pool = one.connect_with(self.listen.clone().unwrap_or(options)).await.map_err(ChannelError::new)?;
         let mut listener = PgListener::connect_with(&pool).await.map_err(ChannelError::new)?;
         // A listener whose connection is lost is not asked again: it must not try to get another before it says so.
         listener.eager_reconnect(false);

@@ -32,8 +32,12 @@ impl Settings {
         Self { entries: entries.max(10), ..self }
     }
 
-    /// At most so many bytes, as far as they can be reckoned: a record counts for twice what its row holds, and 1 KiB for what
-    /// stands around it. A record that is larger than the cache's part for it is read each time.
+    /// At most so many bytes, as far as they can be reckoned: a record counts for twice what its row holds, 32 bytes for each
+    /// scope, tag and network, and 1 KiB for what stands around it. The table is in parts of some 64 KiB or more, or is one
+    /// part; a record that is larger is read each time.
+    ///
+    /// Beside them stand notes of which records have changed, from the beginning: 32 to 64 bytes for each entry that is
+    /// allowed, and at most 8 MiB.
     pub fn bytes(self, bytes: u64) -> Self {
         Self { bytes: bytes.max(1), ..self }
     }

@@ -51,7 +51,7 @@ pub struct Counts {
     pub bytes: u64,
     /// Reads of the store for what was not in memory, or not current.
     pub misses: u64,
-    /// Questions that waited for the read of another.
+    /// How often a question waited for the read of another.
     pub joined: u64,
     /// Reads of the store because there was no lease.
     pub aside: u64,
@@ -89,7 +89,8 @@ impl<S: TokenStore> CachedStore<S> {
     /// For a node of several: entries are served only while the node hears its own heartbeats on `channel`.
     ///
     /// The second value is what listens: spawn it on the runtime of the channel. It ends with the last clone of the store; until
-    /// it runs, nothing is served from memory. It tells `on_event` when the cache stands aside, and when it serves.
+    /// it runs, nothing is served from memory. It tells `on_event` when the cache stands aside, and when it serves; a panic in
+    /// it is caught.
     ///
     /// The store's reads must go to the primary that the channel is of: what a replica does not know yet would be kept.
     ///
@@ -127,7 +128,7 @@ impl<S: TokenStore> CachedStore<S> {
             settings,
             start: Instant::now(),
             lease,
-            changes: Changes::default(),
+            changes: Changes::new(settings.entries),
             entries: Entries::new(&settings),
             flights: Flights::default(),
             misses: AtomicU64::new(0),
@@ -155,23 +156,30 @@ impl<S: TokenStore> CachedStore<S> {
 
     /// Reads the store, or waits for who does, if that read may serve a question that was asked at `now`.
     async fn read_once(&self, selectors: &[Selector], now: Moment) -> Result<Option<Arc<Record>>, StoreError> {
-        let cache = &*self.cache;
-        let (flight, is_ours) = cache.flights.join(selectors, || self.read(selectors));
-        let read = flight.await;
-        let read = match &read {
-            // It began before this question was asked: what was committed in between it may not have seen.
-            Read::Found(entry) if !is_ours && !cache.may_serve(entry, now) => self.read(selectors).await,
-            Read::Missing if !is_ours => self.read(selectors).await,
-            _ => read,
-        };
-        if !is_ours {
-            cache.joined.fetch_add(1, Ordering::Relaxed);
+        let (mut read, is_ours) = self.join(selectors).await;
+        let is_answer = is_ours
+            || match &read {
+                Read::Found(entry) => self.cache.may_serve(entry, now),
+                Read::Missing => false,
+                Read::Failed(_) => true,
+            };
+        if !is_answer {
+            // It began before this question was asked: what was committed in between it may not have seen. What is under
+            // way now began after it had ended.
+            (read, _) = self.join(selectors).await;
         }
         match read {
             Read::Found(entry) => Ok(Some(entry.record)),
             Read::Missing => Ok(None),
             Read::Failed(error) => Err(StoreError::new(error.kind().clone()).with_source(error)),
         }
+    }
+
+    /// Waits for the read that is under way, or for one that begins now, and says whether it is the latter.
+    async fn join(&self, selectors: &[Selector]) -> (Read, bool) {
+        let (flight, is_ours) = self.cache.flights.join(selectors, || self.read(selectors));
+        self.cache.joined.fetch_add(u64::from(!is_ours), Ordering::Relaxed);
+        (flight.await, is_ours)
     }
 
     /// Reads the store, and keeps what it brings.
@@ -271,7 +279,10 @@ impl<S: TokenStore> TokenStore for CachedStore<S> {
     }
 
     async fn get(&self, id: TokenId) -> Result<Option<Stored>, StoreError> {
-        self.inner.get(id).await
+        let stored = self.inner.get(id).await?;
+        // So ends a change that has nothing to do, because another node has done it, or an attempt that seemed to fail.
+        self.cache.changes.changed(id);
+        Ok(stored)
     }
 
     async fn list(&self, query: &ListQuery, now: Timestamp) -> Result<Page, StoreError> {
@@ -296,7 +307,8 @@ impl<S: TokenStore> TokenStore for CachedStore<S> {
         };
         let mut noted = Noted { changes: &self.cache.changes, what };
         let revocation = self.inner.revoke(target, mark, now).await?;
-        if let What::All = noted.what {
+        // Those that were revoked before are not named; nor counted, by a filter that leaves them out.
+        if matches!(noted.what, What::All) && revocation.already == 0 && !revocation.revoked.is_empty() {
             noted.what = What::Records(revocation.revoked.clone());
         }
         Ok(revocation)
@@ -313,7 +325,10 @@ impl<S: TokenStore> TokenStore for CachedStore<S> {
         expired_before: Option<Timestamp>,
         max_rows: u32,
     ) -> Result<u64, StoreError> {
-        let mut noted = Noted { changes: &self.cache.changes, what: What::All };
+        // It names no record. With a lease each of them is told of; until then what is in memory refuses it as the store did
+        // before, or is from before a revocation by another node, for which the bound stands.
+        let what = if self.cache.lease.is_some() { What::Records(Vec::new()) } else { What::All };
+        let mut noted = Noted { changes: &self.cache.changes, what };
         let purged = self.inner.purge(revoked_before, expired_before, max_rows).await?;
         if purged == 0 {
             noted.what = What::Records(Vec::new());

@@ -4,10 +4,14 @@
 
 mod node;
 
-use counterfoil::TokenStore as _;
+use std::time::Duration;
+
+use counterfoil::{By, MemoryStore, TokenStore as _, registry::Target};
 use counterfoil_cache::{CachedStore, Settings};
 use counterfoil_sqlx::SqliteStore;
 use node::{Node, OPERATIONS, act};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn each_operation_is_seen_by_the_next_verification() {
@@ -27,5 +31,43 @@ async fn each_operation_is_seen_by_the_next_verification() {
                 assert_eq!(found.to_row(), stored.record.to_row(), "{operation}");
             }
         }
+    }
+}
+
+/// What a change comes to that another node has made, or an attempt of this one's that seemed to fail, is in no answer of the
+/// store's to the one that asks for it again.
+#[tokio::test]
+async fn each_operation_that_finds_its_work_done_is_seen_by_the_next_verification() {
+    for operation in [
+        "annotate",
+        "narrow_scopes",
+        "block",
+        "suspend",
+        "revoke",
+        "revoke with a version",
+        "revoke_all of an owner",
+        "revoke_all by a filter",
+        "rotate_once",
+    ] {
+        let store = MemoryStore::new();
+        let [node, beside] =
+            [(), ()].map(|()| Node::new(CachedStore::by_age(store.clone(), Settings::default().bound(MINUTE))));
+        let told = node.issue().await;
+        assert_eq!(node.verdict(&told).await, "ok 1", "{operation}");
+        if operation == "revoke with a version" {
+            beside.registry.revoke(told.id, By::unknown()).await.unwrap();
+            assert_eq!(node.verdict(&told).await, "ok 1", "{operation}: it has heard nothing");
+            node.registry.revoke(Target { id: told.id, version: Some(2) }, By::unknown()).await.unwrap();
+        } else {
+            act(&beside, &told, operation).await;
+            assert_eq!(node.verdict(&told).await, "ok 1", "{operation}: it has heard nothing");
+            if operation == "revoke_all of an owner" {
+                // Of the two one is revoked now, and named.
+                node.issue().await;
+            }
+            act(&node, &told, operation).await;
+        }
+        assert_eq!(node.verdict(&told).await, beside.verdict(&told).await, "{operation}");
+        assert_ne!(node.verdict(&told).await, "ok 1", "{operation}");
     }
 }

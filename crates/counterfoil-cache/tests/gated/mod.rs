@@ -1,11 +1,11 @@
-//! A store whose reads the test counts, holds back after they have their row, and lets fail.
+//! A store whose reads the test counts, holds back after they have their row, and lets fail or panic.
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part, and fails by panicking")]
 
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -20,25 +20,38 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(crate) struct Gated {
     inner: MemoryStore,
-    is_open: watch::Sender<bool>,
+    /// How many reads may go through, counted from the first one.
+    open_to: watch::Sender<usize>,
     held: AtomicUsize,
     reads: AtomicUsize,
     failure: Mutex<Option<StoreErrorKind>>,
+    panics: AtomicBool,
 }
 
 impl Gated {
     pub(crate) fn new(inner: MemoryStore) -> Self {
-        let (held, reads) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { inner, is_open: watch::Sender::new(true), held, reads, failure: Mutex::default() }
+        Self {
+            inner,
+            open_to: watch::Sender::new(usize::MAX),
+            held: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
+            failure: Mutex::default(),
+            panics: AtomicBool::new(false),
+        }
     }
 
     /// Reads that begin from now on wait, each with its row in hand.
     pub(crate) fn hold(&self) {
-        self.is_open.send_replace(false);
+        self.open_to.send_replace(self.reads());
+    }
+
+    /// Lets the first one of them go on.
+    pub(crate) fn release_one(&self) {
+        self.open_to.send_modify(|open_to| *open_to += 1);
     }
 
     pub(crate) fn release(&self) {
-        self.is_open.send_replace(true);
+        self.open_to.send_replace(usize::MAX);
     }
 
     /// How many wait.
@@ -53,22 +66,29 @@ impl Gated {
     pub(crate) fn fail(&self, kind: Option<StoreErrorKind>) {
         *self.failure.lock().unwrap() = kind;
     }
+
+    /// Reads panic from now on, those that are held back too.
+    pub(crate) fn panic(&self) {
+        self.panics.store(true, SeqCst);
+    }
 }
 
 impl TokenStore for Gated {
     async fn find(&self, selectors: &[Selector]) -> Result<Option<Arc<Record>>, StoreError> {
-        self.reads.fetch_add(1, SeqCst);
+        let number = self.reads.fetch_add(1, SeqCst);
         let failure = self.failure.lock().unwrap().clone();
         if let Some(kind) = failure {
             return Err(kind.into());
         }
         let found = self.inner.find(selectors).await;
-        let mut is_open = self.is_open.subscribe();
-        if !*is_open.borrow() {
+        let mut open_to = self.open_to.subscribe();
+        let is_held = *open_to.borrow() <= number;
+        if is_held {
             self.held.fetch_add(1, SeqCst);
-            let _ = is_open.wait_for(|is_open| *is_open).await;
+            let _ = open_to.wait_for(|open_to| *open_to > number).await;
             self.held.fetch_sub(1, SeqCst);
         }
+        assert!(!self.panics.load(SeqCst), "as the test wants it");
         found
     }
     async fn insert(&self, record: &Record, limit: Option<u32>, now: Timestamp) -> Result<(), StoreError> {

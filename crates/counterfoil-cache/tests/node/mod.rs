@@ -1,8 +1,11 @@
-//! What the tests share: a node with its registry, and every operation of the registry that changes a record.
+//! What the tests share: a node with its registry, every operation of the registry that changes a record, and waiting.
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part, and fails by panicking")]
 
-use std::{error::Error as _, time::Duration};
+use std::{
+    error::Error as _,
+    time::{Duration, Instant},
+};
 
 use counterfoil::{
     Annotations, By, Caller, FixedClock, Grant, Keyring, Lifetime, Name, Owner, Registry, Rotation, Status, Timestamp,
@@ -70,6 +73,26 @@ impl<S: TokenStore> Node<S> {
             Err(error) => error.source().unwrap().to_string(),
         }
     }
+}
+
+/// Waits until it is so.
+pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so().await {
+        assert!(began.elapsed() < Duration::from_secs(60), "never");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Waits until a verification is answered from memory.
+pub(crate) async fn until_served<S: TokenStore>(node: &Node<S>, told: &Told) {
+    until(async || {
+        let before = node.store.counts();
+        assert!(node.verdict(told).await.starts_with("ok"));
+        let after = node.store.counts();
+        (before.misses, before.aside) == (after.misses, after.aside)
+    })
+    .await;
 }
 
 /// Each operation of the registry that changes a record, and what a token of version 1 comes to after it.
