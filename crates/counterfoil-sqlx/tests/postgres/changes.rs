@@ -14,6 +14,18 @@ struct Listening {
 }
 
 impl Listening {
+    async fn on(server: &Server) -> Self {
+        let store = Fixture::on(server).await;
+        let mut listener = PgListener::connect_with(&store.pool).await.unwrap();
+        listener.listen(CHANGES).await.unwrap();
+        Self { listener, store }
+    }
+
+    async fn close(self) {
+        drop(self.listener);
+        self.store.close().await;
+    }
+
     /// Everything told until now, in order: up to a note of our own behind it.
     async fn heard(&mut self) -> Vec<String> {
         self.store.by_hand(&format!("NOTIFY {CHANGES}, 'until here'")).await;
@@ -42,10 +54,7 @@ fn payload(record: &Record) -> String {
 #[tokio::test]
 async fn every_change_of_a_token_is_told_and_no_use() {
     let Some(server) = Server::shared() else { return };
-    let store = Fixture::on(server).await;
-    let mut listener = PgListener::connect_with(&store.pool).await.unwrap();
-    listener.listen(CHANGES).await.unwrap();
-    let mut changes = Listening { listener, store };
+    let mut changes = Listening::on(server).await;
 
     // By the store.
     let one = changes.store.insert(record(&owner("ann"))).await;
@@ -74,7 +83,20 @@ async fn every_change_of_a_token_is_told_and_no_use() {
     changes.store.store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now()).await.unwrap();
     assert_eq!(changes.heard().await, Vec::<String>::new(), "it was revoked already");
     assert_eq!(changes.store.store.purge(at(1), None, 10).await.unwrap(), 1);
-    assert_eq!(changes.heard().await, [payload(&dropped)], "its selectors go with it, untold");
+    assert_eq!(changes.heard().await, [payload(&dropped)], "and its selector, which is told alike");
+
+    let one = edited(&record(&owner("ann")), |row| {
+        row.spent = Some(slot());
+        row.revoked = mark_row(at(-9));
+    });
+    let one = changes.store.insert(one).await;
+    assert_eq!(changes.store.store.purge(at(-8), None, 10).await.unwrap(), 1);
+    let mut heard = changes.heard().await;
+    let mut expected = vec![payload(&one)];
+    expected.extend(one.slots().iter().map(|(_, slot)| format!("{} {}", one.id(), slot.selector)));
+    heard.sort();
+    expected.sort();
+    assert_eq!(heard, expected, "and each of several selectors that go with it");
 
     // By hand.
     let two = changes.store.insert(record(&owner("ann"))).await;
@@ -85,26 +107,67 @@ async fn every_change_of_a_token_is_told_and_no_use() {
         ("UPDATE counterfoil_token SET body = body, version = version", vec![]),
         ("UPDATE counterfoil_usage SET at = 1767225600000", vec![]),
         ("BEGIN; UPDATE counterfoil_token SET version = version + 1; ROLLBACK", vec![]),
+        (
+            "SET session_replication_role = replica; UPDATE counterfoil_token SET body = body || ' '",
+            vec![payload(&two)],
+        ),
         ("UPDATE counterfoil_selector SET selector = 'moved'", vec![format!("{id} {text}")]),
         ("DELETE FROM counterfoil_selector", vec![format!("{id} moved")]),
         ("UPDATE counterfoil_token SET selector = 'moved'", vec![payload(&two), format!("{id} moved")]),
         ("DELETE FROM counterfoil_token", vec![format!("{id} moved")]),
         ("TRUNCATE counterfoil_token CASCADE", vec!["*".to_owned()]),
         ("TRUNCATE counterfoil_selector", vec!["*".to_owned()]),
+        ("SET session_replication_role = replica; TRUNCATE counterfoil_selector", vec!["*".to_owned()]),
     ] {
         assert_eq!(changes.by_hand(sql).await, expected, "{sql}");
     }
-    drop(changes.listener);
-    changes.store.close().await;
+    changes.close().await;
+}
+
+/// What the guide says to do for millions of rows.
+#[tokio::test]
+async fn a_change_of_many_rows_by_hand_can_be_told_at_once() {
+    let Some(server) = Server::shared() else { return };
+    let mut changes = Listening::on(server).await;
+    for _ in 0..3 {
+        changes.store.insert(record(&owner("ann"))).await;
+    }
+    for (script, expected) in [
+        (
+            "BEGIN;
+             ALTER TABLE counterfoil_token DISABLE TRIGGER counterfoil_token_changed;
+             UPDATE counterfoil_token SET body = body || ' ';
+             ALTER TABLE counterfoil_token ENABLE ALWAYS TRIGGER counterfoil_token_changed;
+             NOTIFY counterfoil_changes, '*';
+             COMMIT",
+            1,
+        ),
+        ("SET session_replication_role = replica; UPDATE counterfoil_token SET body = body || ' '", 3),
+    ] {
+        assert_eq!(changes.by_hand(script).await.len(), expected, "{script}");
+    }
+    changes.close().await;
+}
+
+/// A host's own trigger, of which nobody here knows.
+#[tokio::test]
+async fn what_another_trigger_takes_away_is_told() {
+    let Some(server) = Server::shared() else { return };
+    let mut changes = Listening::on(server).await;
+    let there = changes.store.insert(record(&owner("ann"))).await;
+    let script = "CREATE TABLE host (id bigint);
+        CREATE FUNCTION take_away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            DELETE FROM counterfoil_selector; RETURN NULL; END $$;
+        CREATE TRIGGER take_away AFTER INSERT ON host EXECUTE FUNCTION take_away()";
+    assert_eq!(changes.by_hand(script).await, Vec::<String>::new());
+    assert_eq!(changes.by_hand("INSERT INTO host VALUES (1)").await, [payload(&there)]);
+    changes.close().await;
 }
 
 #[tokio::test]
 async fn a_text_too_long_to_tell_stands_in_no_change_s_way() {
     let Some(server) = Server::shared() else { return };
-    let store = Fixture::on(server).await;
-    let mut listener = PgListener::connect_with(&store.pool).await.unwrap();
-    listener.listen(CHANGES).await.unwrap();
-    let mut changes = Listening { listener, store };
+    let mut changes = Listening::on(server).await;
     let there = changes.store.insert(record(&owner("ann"))).await;
     changes.heard().await;
     let sql = "UPDATE counterfoil_token SET selector = repeat('\u{1f511}', 5000)";
@@ -116,6 +179,5 @@ async fn a_text_too_long_to_tell_stands_in_no_change_s_way() {
     assert_eq!(long, 20_000);
     assert_eq!(heard[0], payload(&there));
     assert!(heard[1].starts_with(&there.id().to_string()) && heard[1].len() < 8000, "{}", heard[1].len());
-    drop(changes.listener);
-    changes.store.close().await;
+    changes.close().await;
 }
