@@ -45,6 +45,7 @@ async fn what_the_server_has_undone_is_tried_five_times() {
         ("55P03", 99, AT_ONCE, 1, Some(StoreErrorKind::Unavailable)),
         ("57014", 99, AT_ONCE, 1, Some(StoreErrorKind::Unavailable)),
         ("53100", 99, AT_ONCE, 1, Some(StoreErrorKind::ReadOnly)),
+        ("54000", 99, AT_COMMIT, 1, Some(StoreErrorKind::Unavailable)),
         ("23514", 99, AT_ONCE, 1, Some(StoreErrorKind::Other)),
     ] {
         let_fail(&store, code, failing, when).await;
