@@ -6,7 +6,10 @@ use counterfoil::{Record, TokenStore, store::RevokeTarget};
 use counterfoil_sqlx::postgres::CHANGES;
 use sqlx::{AssertSqlSafe, postgres::PgListener};
 
-use crate::{cluster::Server, support::*};
+use crate::{
+    cluster::{Server, say_skipped},
+    support::*,
+};
 
 struct Listening {
     listener: PgListener,
@@ -107,17 +110,12 @@ async fn every_change_of_a_token_is_told_and_no_use() {
         ("UPDATE counterfoil_token SET body = body, version = version", vec![]),
         ("UPDATE counterfoil_usage SET at = 1767225600000", vec![]),
         ("BEGIN; UPDATE counterfoil_token SET version = version + 1; ROLLBACK", vec![]),
-        (
-            "SET session_replication_role = replica; UPDATE counterfoil_token SET body = body || ' '",
-            vec![payload(&two)],
-        ),
         ("UPDATE counterfoil_selector SET selector = 'moved'", vec![format!("{id} {text}")]),
         ("DELETE FROM counterfoil_selector", vec![format!("{id} moved")]),
         ("UPDATE counterfoil_token SET selector = 'moved'", vec![payload(&two), format!("{id} moved")]),
         ("DELETE FROM counterfoil_token", vec![format!("{id} moved")]),
         ("TRUNCATE counterfoil_token CASCADE", vec!["*".to_owned()]),
         ("TRUNCATE counterfoil_selector", vec!["*".to_owned()]),
-        ("SET session_replication_role = replica; TRUNCATE counterfoil_selector", vec!["*".to_owned()]),
     ] {
         assert_eq!(changes.by_hand(sql).await, expected, "{sql}");
     }
@@ -142,9 +140,35 @@ async fn a_change_of_many_rows_by_hand_can_be_told_at_once() {
              COMMIT",
             1,
         ),
-        ("SET session_replication_role = replica; UPDATE counterfoil_token SET body = body || ' '", 3),
+        ("UPDATE counterfoil_token SET body = body || ' '", 3),
     ] {
         assert_eq!(changes.by_hand(script).await.len(), expected, "{script}");
+    }
+    assert_eq!(changes.store.count("pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'A'").await, 0);
+    changes.close().await;
+}
+
+/// As logical replication writes.
+#[tokio::test]
+async fn what_a_replica_s_session_changes_is_told() {
+    let Some(server) = Server::shared() else { return };
+    let mut changes = Listening::on(server).await;
+    if changes.store.count("pg_roles WHERE rolname = current_user AND rolsuper").await == 0 {
+        changes.close().await;
+        return say_skipped("no right to set session_replication_role");
+    }
+    let there = changes.store.insert(record(&owner("ann"))).await;
+    let (token, selector) = (payload(&there), format!("{} moved", there.id()));
+    for (sql, expected) in [
+        ("UPDATE counterfoil_token SET body = body || ' '", vec![token.clone()]),
+        ("UPDATE counterfoil_selector SET selector = 'moved'", vec![token.clone()]),
+        ("DELETE FROM counterfoil_token", vec![token]),
+        ("DELETE FROM counterfoil_selector", vec![selector]),
+        ("TRUNCATE counterfoil_selector", vec!["*".to_owned()]),
+        ("TRUNCATE counterfoil_token CASCADE", vec!["*".to_owned()]),
+    ] {
+        let sql = format!("SET session_replication_role = replica; {sql}");
+        assert_eq!(changes.by_hand(&sql).await, expected, "{sql}");
     }
     changes.close().await;
 }

@@ -327,7 +327,8 @@ fn a_role_with_the_least_rights_keeps_every_promise_and_can_do_no_more() {
         }
         app.close().await;
         store.close().await;
-        run(&mut database.connect().await, &format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+        let gone = format!("GRANT {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}");
+        run(&mut database.connect().await, &gone).await;
         database.drop().await;
     });
 }
