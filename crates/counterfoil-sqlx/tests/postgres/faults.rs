@@ -226,7 +226,7 @@ async fn whoever_waits_for_a_lock_past_the_deadline_is_told_and_stands_in_no_que
     ] {
         assert_eq!(kind(refused), StoreErrorKind::Unavailable);
     }
-    assert!(hasty.find(&[selector(&there)]).await.unwrap().is_some(), "a read waits for no writer");
+    assert!(store.store.find(&[selector(&there)]).await.unwrap().is_some(), "a read waits for no writer");
     until(async || store.waiting().await == 0).await;
     crate::cluster::run(&mut hand, "ROLLBACK").await;
     assert_eq!(store.stored(there.id()).await, there.to_row());
