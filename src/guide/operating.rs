@@ -195,19 +195,39 @@
 //! | decide | mind |
 //! |---|---|
 //! | who migrates | the store at its start, under a lock, with any number of nodes; or your own migrator, with the store's SQL. The role of the service then needs no right to change tables |
-//! | the role | the page lists the least rights: it can neither change whose a token is nor empty a table or switch a trigger off |
+//! | the role | the page lists the least rights: it can delete tokens, as a purge does; it can neither change whose a token is, nor truncate a table, change its definition or switch a trigger off |
 //! | the schema | the first of the search path, which must be the same on every node |
-//! | a pooler that hands out connections by transaction | prepared statements must follow the client, in PgBouncer from 1.21 on with `max_prepared_statements` above zero; else let it hand out sessions |
+//! | a pooler that hands out connections by transaction | prepared statements must follow the client, in PgBouncer from 1.21 on with `max_prepared_statements` above zero; else let it hand out sessions, or one client's statement may be carried out in the place of another's. The page says what of sqlx's start it refuses. A cache listens past it, by `PostgresChannel::listen_with` |
 //! | the pool | `test_before_acquire(false)` saves a round trip for each request, and is safe with this store |
 //! | the deadline | five seconds for a call, then "try again"; a minute for those that walk many rows. Shorter is kinder to whoever waits |
 //! | a standby | reads and verifies, and says [`ReadOnly`](crate::store::StoreErrorKind::ReadOnly) to the rest; one that lags knows nothing of the newest revocations, so send verifications to the primary |
-//! | a failover | synchronous replication with `synchronous_commit = on`, or a revocation that was acknowledged may be gone with the primary |
+//! | a failover | synchronous replication with `synchronous_commit = on`, or a revocation that was acknowledged may be gone with the primary; and the old primary out of reach before the standby takes writes, as [`scaling`](super::scaling) says |
 //! | several regions | a primary far away costs each verification its round trip; a replica nearby costs the promise that revocation is immediate |
 //! | a distributed database that speaks its protocol | conflicts are repeated up to five times; without advisory locks start one node first; without triggers or `NOTIFY` leave out the second step of the schema. Only PostgreSQL is tested |
 //!
-//! Changes are told on the channel `counterfoil_changes`, and the server makes such commits one after another; minting is
-//! not told. Millions of rows are changed by hand faster with triggers off, by `session_replication_role = replica`, which
-//! turns off the checks between tables too: then tell the caches with `NOTIFY counterfoil_changes, '*'`.
+//! Changes are told on the channel `counterfoil_changes`, and the server makes such commits one after another; minting
+//! is not told. When millions of rows are changed by hand, tell the caches once instead of row by row. Others can read
+//! meanwhile, and wait to write:
+//!
+//! ```sql
+//! BEGIN;
+//! ALTER TABLE counterfoil_token DISABLE TRIGGER counterfoil_token_changed;
+//! UPDATE counterfoil_token SET …;
+//! ALTER TABLE counterfoil_token ENABLE ALWAYS TRIGGER counterfoil_token_changed;
+//! NOTIFY counterfoil_changes, '*';
+//! COMMIT;
+//! ```
+//!
+//! The server keeps what was told until each listener has read it. One that reads no more, as of a node that was
+//! stopped with its connection open, holds all of it back. When the queue is full, at 8 GB unless the server is set
+//! otherwise, every change fails at its commit (SQLSTATE 54000), which is
+//! [`Unavailable`](crate::store::StoreErrorKind::Unavailable), and so does every heartbeat: caches stand aside, and
+//! tokens verify by the store. So alert on `pg_notification_queue_usage()`, which is then near 1, and near 0 otherwise.
+//! The server's `tcp_user_timeout` closes such a connection by itself, where it is one of TCP; by hand:
+//!
+//! ```sql
+//! SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND query LIKE 'LISTEN%';
+//! ```
 //!
 //! # What events ask of you
 //!

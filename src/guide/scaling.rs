@@ -72,18 +72,27 @@
 //!   two clocks. When it is older than the bound, nothing is served from memory.
 //! - What a read brings that began before a change is not served after it, in whichever order the two end.
 //!
-//! For one writable primary. With a standby to fail over to, `synchronous_commit` must be `on` and the standby
-//! synchronous: else a revocation that was acknowledged may be lost with the primary, and no cache can know of it.
+//! For one writable primary. With a standby to fail over to there are two conditions more, which no cache can look
+//! after:
+//!
+//! - `synchronous_commit` is `on` and the standby synchronous. Else a revocation that was acknowledged may be lost with
+//!   the primary.
+//! - The old primary is fenced: before the standby takes writes, no node can reach the old one, and every connection to
+//!   it is closed, those through a proxy by the proxy that switches. An old primary that a node still reaches answers
+//!   its reads, which wait for no standby, and may renew its lease: so that node would go on without what was revoked
+//!   on the new one.
 //!
 //! # When something breaks
 //!
 //! | what | then |
 //! |---|---|
 //! | the database is gone, paused or unreachable | from memory for as long as the lease lasts; then every verification is "try again" (503), never a refusal |
-//! | the channel is silent: a pooler that passes nothing on, a trigger that is gone | no heartbeat comes back, and the cache stands aside: every verification reads the store. A trigger alone that is switched off is not noticed; what it did not tell is seen after `Settings::longest`, five minutes unless told otherwise |
-//! | a process stands still, or its machine sleeps | its lease is over when it goes on; it reads the store until a heartbeat comes back |
+//! | the channel is silent, as behind a pooler that passes nothing on | no heartbeat comes back, and the cache stands aside: every verification reads the store |
+//! | a trigger of the schema is gone or switched off | a node that begins to listen finds it missing, and its cache stands aside. One that listens already does not notice: what is not told it sees after `Settings::longest`, five minutes unless told otherwise |
+//! | a process is stopped, or its machine is suspended | its lease is over when it goes on; it reads the store until a heartbeat comes back |
+//! | a virtual machine is paused, moved or brought back from a snapshot | its clocks may have stood still with it, and then its lease goes on where it was: the bound begins to count when the machine goes on |
 //! | a node is killed | what it acknowledged is there. Of uses, those since the last write are lost, some of a minute's |
-//! | the primary fails over | connections break, leases end, nodes listen anew, and nothing that was kept from before is served |
+//! | the primary fails over, as above | connections break, leases end, nodes listen anew, and nothing that was kept from before is served |
 //! | the disk is full, or the database read-only | verifications go on, uses wait, every change is told that it was not made |
 //! | the clocks of two nodes are apart | an end is judged by the clock of the node that verifies, and by no other. Keep them in step, or give the [builder](crate::registry::RegistryBuilder::clock) a clock that follows the database's |
 //!
@@ -92,6 +101,7 @@
 //! `counterfoil_sqlx::postgres` says what it must have. Conflicts are answered with 40001 and repeated, within a bound; the
 //! tokens of one owner that are minted or changed at once are what conflicts. There is no `LISTEN`: `by_age` with the
 //! bound that you can live with, and a read for each token in use, each node and each bound.
+//!
 //! # What it costs, measured
 //!
 //! On two cores of a virtual machine, 2026-11-24; `benches/RESULTS.md` has the commands, the ranges and what missed its bar.
@@ -110,16 +120,25 @@
 //!
 //! - **Verifications.** A core does a million and more a second from a cache; what parses HTTP needs more than that. So the
 //!   number of nodes is that of the service itself, and the store sees the misses alone.
-//! - **Misses.** Each node reads each token in use once in `Settings::longest`, and after each change. A million tokens in
-//!   use within five minutes are some 3,300 reads a second for each node: at 0.1 ms of one core each, a third of a core of
-//!   the primary. Fifty such nodes are what one primary of 16 cores can feed: let `longest` be an hour, and it is twelve
-//!   times that.
+//! - **Misses.** Each node reads each token in use once in `Settings::longest`, and after each change of it or of what
+//!   has the same place as it: there are 2^20 places (8 MiB of each node), and with a million tokens in memory a change
+//!   makes about one other be read. A million tokens that are used all the time, with a thousand changes a second, are
+//!   some 3,800 reads a second for each node; without changes, 3,300. At 0.1 ms of one core each, one primary
+//!   of 16 cores feeds some forty such nodes, and does nothing else. Let `longest` be an hour, and it is 1,000 reads a
+//!   second, and 160 nodes: nearly all of them then come of changes.
 //! - **Memory.** A record in memory is reckoned at 1 KiB and twice its row: some 2 KiB, so a million take 2 GB in each node. That is
 //!   what to give `Settings::bytes`, if all are to stay.
-//! - **Heartbeats.** Four for each node in a bound: two a second with the default. A thousand nodes are 2,000 small
-//!   transactions a second, which the server makes one after another, as it does with changes.
-//! - **Changes.** Each is told to every node: a thousand changes a second to a hundred nodes are 100,000 messages. A bulk
-//!   revocation is the largest burst; it is one message for each token.
+//! - **Heartbeats.** Four for each node in a bound, two a second with the default, which the server makes one after
+//!   another, as it does with changes. For each of either, PostgreSQL wakes every connection that listens in the
+//!   database, whosever heartbeat it is: so wake-ups grow with the square of the nodes. Each took 11 µs of a core in
+//!   one try with a hundred listeners. A hundred nodes make 20,000 a second, a fifth of a core; a thousand would make
+//!   two million, more than the primary has. With many nodes give `Settings::bound` more: with ten seconds a thousand
+//!   nodes make 400,000, four cores, and with a minute, which is the most, 67,000. Each node takes two connections for
+//!   this, beside its pool's.
+//! - **Changes.** Each is told to every node: a thousand changes a second to a hundred nodes are 100,000 messages. A
+//!   bulk revocation is the largest burst; it is one message for each token. So is a purge, with one more for each
+//!   selector where a token has several. `by_lease` a node forgets what it is told of; `by_age` a purge that deletes
+//!   anything makes the node that runs it read everything anew.
 //! - **Rows.** A token with its selector, its use and all indexes is reckoned at less than 1 KB by the benches: a billion are
 //!   within 1 TB. A look-up walks two indexes of four or five levels, of which the upper ones are in memory. Partitioning
 //!   is not needed for look-ups; purge in small steps, which `maintain` does.

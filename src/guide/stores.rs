@@ -66,7 +66,7 @@
 //!
 //! | database | how |
 //! |---|---|
-//! | PostgreSQL | `INSERT … ON CONFLICT DO UPDATE` of the owner's row, which makes it or waits for it; then insert, and count in a statement of its own, which sees what the last holder wrote |
+//! | PostgreSQL | `INSERT … ON CONFLICT DO UPDATE` of the owner's row, which makes it or waits for it; then insert, and count in a statement of its own, which sees what the last holder wrote. To revoke an owner take the lock in the same way, or a first token that is being added slips past it |
 //! | SQLite | `BEGIN IMMEDIATE`: one writer at a time; a transaction that begins as a reader may fail when it comes to write |
 //! | in memory | one lock around both |
 //!

@@ -33,6 +33,9 @@
 //! [`on_reuse`](crate::registry::RegistryBuilder::on_reuse) may end the token. The price is that whoever holds an old copy
 //! can end it too, and only the newest spent secret is known.
 //!
+//! **A flood of made-up tokens** is stopped where you give the door of `counterfoil-tower` an `AttemptLimiter`: it is
+//! asked before the lookup, and told of each attempt that proved no secret.
+//!
 //! **Slow hashes are a lever.** With Argon2id each made-up token with a good CRC costs one slow hash. They run on threads
 //! of the registry's own, at most four unless you say otherwise, with a bounded queue; what does not fit is
 //! [`Overloaded`](crate::CheckError::Overloaded), so a flood makes your users wait and retry, not your memory run out. A

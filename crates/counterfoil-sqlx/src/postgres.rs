@@ -15,8 +15,9 @@
 //!
 //! # The least that a role needs
 //!
-//! Let the owner of the tables migrate, and the service connect as another role that can neither change nor empty them.
-//! With `USAGE` on the schema, these are all of its rights; `app` stands for its name.
+//! Let the owner of the tables migrate, and the service connect as another role, which can delete tokens, as a purge
+//! does, but neither truncate a table nor change its definition or its triggers. With `USAGE` on the schema, these are
+//! all of its rights; `app` stands for its name.
 //!
 //! ```sql
 #![doc = include_str!("../migrations/postgres/grants.sql")]
@@ -27,13 +28,19 @@
 //! - A pool that tries each connection before it hands it out, as sqlx's do unless told otherwise, adds a round trip to
 //!   every read. `test_before_acquire(false)` is safe with this store: a call that meets a dead connection, and is
 //!   known to have changed nothing, goes on with a live one.
-//! - Behind a pooler that gives a connection for a transaction, prepared statements must follow their client: PgBouncer
-//!   does that from 1.21 on, with `max_prepared_statements` above zero. Every statement here is a named one, and
-//!   nothing else of a session is used: no `SET` outlives its transaction, and the migrations' lock ends with theirs.
-//!   sqlx prepares in a message exchange of its own, so an empty statement cache is no way out. Listening for
-//!   [changes](CHANGES) needs a connection past such a pooler.
+//! - A pooler that gives a connection for a transaction must carry prepared statements after their client, as PgBouncer
+//!   does from 1.21 on with `max_prepared_statements` above zero. Without that let it give connections for a session:
+//!   one client's statement may else be carried out in the place of another's, if it does not fail with 42P05 before.
+//!   `statement_cache_capacity(0)` is no way out: sqlx prepares in a message exchange of its own, and the next one may
+//!   go to another connection. Nothing else of a session is used: no `SET` outlives its transaction, and the
+//!   migrations' lock ends with theirs. This is tested with PgBouncer 1.18 by session, and with 1.24 by both.
+//! - PgBouncer refuses a start with parameters that it does not know. sqlx sends one, `extra_float_digits`: leave it
+//!   out, by `PgConnectOptions::extra_float_digits(None)`, or set `ignore_startup_parameters = extra_float_digits`; no
+//!   column here is a float. Do not let it ignore `options`, which may hold the search path.
+//! - Listening for [changes](CHANGES) needs a connection of its own to the server, past a pooler by transaction.
 //! - `synchronous_commit` stays as the host has set it. If it is off, a write that was acknowledged may be lost with
-//!   the server, a revocation among them; with a standby to fail over to it must be `on` and the standby synchronous.
+//!   the server, a revocation among them; with a standby to fail over to it must be `on` and the standby synchronous,
+//!   and no node may reach the old primary any more when the standby begins to take writes.
 //!
 //! # Failures
 //!
@@ -47,6 +54,7 @@
 //! | a lost connection, while reading or before a commit was sent | it is repeated on a connection that answers |
 //! | a lost connection after a commit was sent, or during a claim in one statement | it is not repeated: it may have been done. [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) |
 //! | a standby, a read-only database, a full disk | [`ReadOnly`](counterfoil::store::StoreErrorKind::ReadOnly); reads go on |
+//! | a full queue of notifications (54000), at the commit of a change | it is not repeated: [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable); reads and minting go on |
 //!
 //! # Databases that speak its protocol
 //!
@@ -93,13 +101,14 @@ pub use migrate::MIGRATIONS;
 /// hand: `LISTEN counterfoil_changes`.
 ///
 /// A payload is a token's id and up to three selectors, separated by spaces: `0197b0a0-6c00-7aaa-8aaa-aaaaaaaaaaaa
-/// EXAMPLEEXAMP`. A change tells those before it and, where they differ, those after it in a payload of their own; so
-/// do a token that is deleted, and a row of `counterfoil_selector` that is changed or deleted by hand. `*` means all
-/// tokens, after a `TRUNCATE`. A token that is made is not told, nor is a use. It is sent with the commit, so what is
-/// read afterwards is the change or a later one.
+/// EXAMPLEEXAMP`. A change tells those before it and, where they differ, those after it in a payload of their own. A
+/// token that is deleted is told, and so is each row of `counterfoil_selector` that is changed or deleted, with its
+/// token or by itself. `*` means all tokens, after a `TRUNCATE`. A token that is made is not told, nor is a use. It is
+/// sent with the commit, so what is read afterwards is the change or a later one.
 ///
-/// A channel belongs to the database, not to a schema, and is on the primary alone. Triggers do not fire for what
-/// logical replication writes, nor under `session_replication_role = replica`: whoever changes rows so sends `*` by hand.
+/// A channel belongs to the database, not to a schema, and is on the primary alone. The triggers fire under
+/// `session_replication_role = replica` and for what logical replication writes too. Whoever changes rows while they
+/// are switched off sends `*` by hand.
 pub const CHANGES: &str = "counterfoil_changes";
 
 /// A [`TokenStore`] and [`IdempotencyStore`](counterfoil::store::IdempotencyStore) in PostgreSQL.

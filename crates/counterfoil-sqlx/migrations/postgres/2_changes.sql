@@ -2,6 +2,8 @@
 -- token's id and its selectors, before the change and after it, or `*` for all tokens. Uses are kept in a table of their
 -- own and tell nothing. Nor does a token that is made: nobody holds anything of it, and commits that tell something wait for
 -- one another.
+--
+-- Each trigger fires ALWAYS: for what logical replication writes, and under `session_replication_role = replica`, too.
 
 CREATE FUNCTION counterfoil_tell_token() RETURNS trigger LANGUAGE plpgsql AS $function$
 BEGIN
@@ -30,9 +32,10 @@ BEGIN
 END
 $function$;
 
--- A selector that is new takes nothing back, and one that goes with its token was told by that.
+-- A selector that is new takes nothing back. One that goes with its token is told as well: it cannot be told apart from
+-- one that another trigger of the host's deletes.
 CREATE TRIGGER counterfoil_selector_changed AFTER UPDATE OR DELETE ON counterfoil_selector
-    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0) EXECUTE FUNCTION counterfoil_tell_selector();
+    FOR EACH ROW EXECUTE FUNCTION counterfoil_tell_selector();
 
 CREATE FUNCTION counterfoil_tell_all() RETURNS trigger LANGUAGE plpgsql AS $function$
 BEGIN
@@ -46,5 +49,14 @@ CREATE TRIGGER counterfoil_token_emptied AFTER TRUNCATE ON counterfoil_token
 
 CREATE TRIGGER counterfoil_selector_emptied AFTER TRUNCATE ON counterfoil_selector
     FOR EACH STATEMENT EXECUTE FUNCTION counterfoil_tell_all();
+
+ALTER TABLE counterfoil_token
+    ENABLE ALWAYS TRIGGER counterfoil_token_went,
+    ENABLE ALWAYS TRIGGER counterfoil_token_changed,
+    ENABLE ALWAYS TRIGGER counterfoil_token_emptied;
+
+ALTER TABLE counterfoil_selector
+    ENABLE ALWAYS TRIGGER counterfoil_selector_changed,
+    ENABLE ALWAYS TRIGGER counterfoil_selector_emptied;
 
 UPDATE counterfoil_schema SET version = 2;

@@ -62,6 +62,8 @@ impl Failure {
             "25006" | "53100" => StoreErrorKind::ReadOnly,
             // A lock that was waited for too long, and a statement that took too long.
             "55P03" | "57014" => StoreErrorKind::Unavailable,
+            // The queue of notifications is full: the commit of a change has told nothing, and is undone.
+            "54000" => StoreErrorKind::Unavailable,
             // A transaction that sat idle for longer than the server allows.
             "25P03" | "25P04" => StoreErrorKind::Unavailable,
             // Connections; resources; whoever shuts down; and whoever was in the way more often than we tried.

@@ -12,6 +12,8 @@ use super::{
     call::{Manner, Operation},
     fault::Failure,
     rows::{id_of, uuid_of},
+    upkeep::delete_owners,
+    write::lock_owner,
 };
 use crate::filter::push_filter;
 
@@ -27,8 +29,9 @@ impl Operation for Revoke<'_> {
     const MANNER: Manner = Manner::Transaction;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<Revocation, Failure> {
+        // Waits for whoever is adding a token of the owner's: it is revoked too, be it the owner's first.
         if let Some(owner) = self.owner() {
-            lock_owner(connection, owner).await?;
+            lock_owner(connection, owner.tenant_or_empty(), owner.subject().as_str()).await?;
         }
         // A version that is the greatest one stays: no row may stand in the way of revoking the others.
         let mut update = QueryBuilder::<Postgres>::new("UPDATE counterfoil_token AS t SET revoked_at = ");
@@ -40,6 +43,14 @@ impl Operation for Revoke<'_> {
         let mut revoked = rows.iter().map(|row| id_of(row, 0)).collect::<Result<Vec<TokenId>, _>>()?;
         revoked.sort_unstable();
         let already = self.already(connection, &revoked).await?;
+        if let Some(owner) = self.owner()
+            && revoked.is_empty()
+            && already == 0
+        {
+            // The lock may have made the row of an owner who has no token.
+            let (tenant, owner) = (owner.tenant_or_empty().to_owned(), owner.subject().as_str().to_owned());
+            delete_owners(connection, vec![tenant], vec![owner]).await?;
+        }
         Ok(Revocation { revoked, already })
     }
 }
@@ -79,14 +90,4 @@ impl Revoke<'_> {
         let used_at = "(SELECT u.at FROM counterfoil_usage AS u WHERE u.token_id = t.id)";
         push_filter(query, filter, used_at, self.now);
     }
-}
-
-/// Waits for whoever is adding a token of the owner's: it is revoked too. Without a row there is none to wait for.
-async fn lock_owner(connection: &mut PgConnection, owner: &Owner) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT 1 FROM counterfoil_owner WHERE tenant = $1 AND owner = $2 FOR UPDATE")
-        .bind(owner.tenant_or_empty())
-        .bind(owner.subject().as_str())
-        .execute(connection)
-        .await
-        .map(drop)
 }

@@ -26,9 +26,9 @@ const PURGE: &str = "WITH \
 const LOCK_OWNERS: &str = "SELECT tenant, owner FROM counterfoil_owner \
      WHERE (tenant, owner) IN (SELECT * FROM unnest($1, $2)) FOR UPDATE SKIP LOCKED";
 
-/// In a statement behind the one that took the locks, so that it sees what their last holders have written.
 const DELETE_OWNERS: &str = "DELETE FROM counterfoil_owner AS o \
-     WHERE (tenant, owner) IN (SELECT * FROM unnest($1, $2)) AND NOT EXISTS (SELECT 1 FROM counterfoil_token AS t WHERE t.tenant = o.tenant AND t.owner = o.owner)";
+     WHERE (tenant, owner) IN (SELECT * FROM unnest($1, $2)) \
+     AND NOT EXISTS (SELECT 1 FROM counterfoil_token AS t WHERE t.tenant = o.tenant AND t.owner = o.owner)";
 
 pub(super) struct Purge {
     pub(super) revoked_before: Timestamp,
@@ -57,10 +57,20 @@ impl Operation for Purge {
             let locked: Vec<(String, String)> =
                 sqlx::query_as(LOCK_OWNERS).bind(tenants).bind(owners).fetch_all(&mut *connection).await?;
             let (tenants, owners): (Vec<String>, Vec<String>) = locked.into_iter().unzip();
-            sqlx::query(DELETE_OWNERS).bind(tenants).bind(owners).execute(&mut *connection).await?;
+            delete_owners(connection, tenants, owners).await?;
         }
         Ok(deleted.len() as u64)
     }
+}
+
+/// Deletes the rows of those that have no token. Their locks were taken by a statement before, so that this one sees
+/// what the last holders have written.
+pub(super) async fn delete_owners(
+    connection: &mut PgConnection,
+    tenants: Vec<String>,
+    owners: Vec<String>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(DELETE_OWNERS).bind(tenants).bind(owners).execute(connection).await.map(drop)
 }
 
 pub(super) struct ClaimWarning {

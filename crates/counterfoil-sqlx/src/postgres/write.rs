@@ -54,7 +54,7 @@ impl Operation for Insert<'_> {
     const MANNER: Manner = Manner::Transaction;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<(), Failure> {
-        lock_owner(connection, self.row).await?;
+        lock_owner(connection, &self.row.tenant, &self.row.owner).await?;
         bind_row(sqlx::query(INSERT), self.row).execute(&mut *connection).await?;
         bind_selectors(sqlx::query(INSERT_BESIDE), self.row).execute(&mut *connection).await?;
         check_limit(connection, self.row, self.limit, self.now).await
@@ -77,7 +77,7 @@ impl Operation for Update<'_> {
         // Before the token's row, as everybody does: an owner's lock that is waited for while holding a row that its
         // holder wants next is a deadlock.
         if self.limit.is_some() {
-            lock_owner(connection, self.row).await?;
+            lock_owner(connection, &self.row.tenant, &self.row.owner).await?;
         }
         let swap = bind_row(sqlx::query(UPDATE), self.row)
             .bind(column(self.expected.version))
@@ -111,15 +111,15 @@ impl Update<'_> {
 }
 
 /// Takes the lock on the owner: until the end of the transaction nobody else adds or brings back a token of its. The
-/// row is made if it is not there. What is counted next is counted by a statement of its own, which sees what the
-/// holder before has written.
-async fn lock_owner(connection: &mut PgConnection, row: &Row) -> Result<(), sqlx::Error> {
+/// row is made if it is not there, so that whoever is making it is waited for as well. What is counted next is counted
+/// by a statement of its own, which sees what the holder before has written.
+pub(super) async fn lock_owner(connection: &mut PgConnection, tenant: &str, owner: &str) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO counterfoil_owner (tenant, owner) VALUES ($1, $2) \
          ON CONFLICT (tenant, owner) DO UPDATE SET owner = excluded.owner",
     )
-    .bind(row.tenant.as_str())
-    .bind(row.owner.as_str())
+    .bind(tenant)
+    .bind(owner)
     .execute(connection)
     .await
     .map(drop)

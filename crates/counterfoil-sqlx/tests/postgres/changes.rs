@@ -6,7 +6,10 @@ use counterfoil::{Record, TokenStore, store::RevokeTarget};
 use counterfoil_sqlx::postgres::CHANGES;
 use sqlx::{AssertSqlSafe, postgres::PgListener};
 
-use crate::{cluster::Server, support::*};
+use crate::{
+    cluster::{Server, say_skipped},
+    support::*,
+};
 
 struct Listening {
     listener: PgListener,
@@ -14,6 +17,18 @@ struct Listening {
 }
 
 impl Listening {
+    async fn on(server: &Server) -> Self {
+        let store = Fixture::on(server).await;
+        let mut listener = PgListener::connect_with(&store.pool).await.unwrap();
+        listener.listen(CHANGES).await.unwrap();
+        Self { listener, store }
+    }
+
+    async fn close(self) {
+        drop(self.listener);
+        self.store.close().await;
+    }
+
     /// Everything told until now, in order: up to a note of our own behind it.
     async fn heard(&mut self) -> Vec<String> {
         self.store.by_hand(&format!("NOTIFY {CHANGES}, 'until here'")).await;
@@ -42,10 +57,7 @@ fn payload(record: &Record) -> String {
 #[tokio::test]
 async fn every_change_of_a_token_is_told_and_no_use() {
     let Some(server) = Server::shared() else { return };
-    let store = Fixture::on(server).await;
-    let mut listener = PgListener::connect_with(&store.pool).await.unwrap();
-    listener.listen(CHANGES).await.unwrap();
-    let mut changes = Listening { listener, store };
+    let mut changes = Listening::on(server).await;
 
     // By the store.
     let one = changes.store.insert(record(&owner("ann"))).await;
@@ -74,7 +86,20 @@ async fn every_change_of_a_token_is_told_and_no_use() {
     changes.store.store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now()).await.unwrap();
     assert_eq!(changes.heard().await, Vec::<String>::new(), "it was revoked already");
     assert_eq!(changes.store.store.purge(at(1), None, 10).await.unwrap(), 1);
-    assert_eq!(changes.heard().await, [payload(&dropped)], "its selectors go with it, untold");
+    assert_eq!(changes.heard().await, [payload(&dropped)], "and its selector, which is told alike");
+
+    let one = edited(&record(&owner("ann")), |row| {
+        row.spent = Some(slot());
+        row.revoked = mark_row(at(-9));
+    });
+    let one = changes.store.insert(one).await;
+    assert_eq!(changes.store.store.purge(at(-8), None, 10).await.unwrap(), 1);
+    let mut heard = changes.heard().await;
+    let mut expected = vec![payload(&one)];
+    expected.extend(one.slots().iter().map(|(_, slot)| format!("{} {}", one.id(), slot.selector)));
+    heard.sort();
+    expected.sort();
+    assert_eq!(heard, expected, "and each of several selectors that go with it");
 
     // By hand.
     let two = changes.store.insert(record(&owner("ann"))).await;
@@ -94,17 +119,79 @@ async fn every_change_of_a_token_is_told_and_no_use() {
     ] {
         assert_eq!(changes.by_hand(sql).await, expected, "{sql}");
     }
-    drop(changes.listener);
-    changes.store.close().await;
+    changes.close().await;
+}
+
+/// What the guide says to do for millions of rows.
+#[tokio::test]
+async fn a_change_of_many_rows_by_hand_can_be_told_at_once() {
+    let Some(server) = Server::shared() else { return };
+    let mut changes = Listening::on(server).await;
+    for _ in 0..3 {
+        changes.store.insert(record(&owner("ann"))).await;
+    }
+    for (script, expected) in [
+        (
+            "BEGIN;
+             ALTER TABLE counterfoil_token DISABLE TRIGGER counterfoil_token_changed;
+             UPDATE counterfoil_token SET body = body || ' ';
+             ALTER TABLE counterfoil_token ENABLE ALWAYS TRIGGER counterfoil_token_changed;
+             NOTIFY counterfoil_changes, '*';
+             COMMIT",
+            1,
+        ),
+        ("UPDATE counterfoil_token SET body = body || ' '", 3),
+    ] {
+        assert_eq!(changes.by_hand(script).await.len(), expected, "{script}");
+    }
+    assert_eq!(changes.store.count("pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'A'").await, 0);
+    changes.close().await;
+}
+
+/// As logical replication writes.
+#[tokio::test]
+async fn what_a_replica_s_session_changes_is_told() {
+    let Some(server) = Server::shared() else { return };
+    let mut changes = Listening::on(server).await;
+    if changes.store.count("pg_roles WHERE rolname = current_user AND rolsuper").await == 0 {
+        changes.close().await;
+        return say_skipped("no right to set session_replication_role");
+    }
+    let there = changes.store.insert(record(&owner("ann"))).await;
+    let (token, selector) = (payload(&there), format!("{} moved", there.id()));
+    for (sql, expected) in [
+        ("UPDATE counterfoil_token SET body = body || ' '", vec![token.clone()]),
+        ("UPDATE counterfoil_selector SET selector = 'moved'", vec![token.clone()]),
+        ("DELETE FROM counterfoil_token", vec![token]),
+        ("DELETE FROM counterfoil_selector", vec![selector]),
+        ("TRUNCATE counterfoil_selector", vec!["*".to_owned()]),
+        ("TRUNCATE counterfoil_token CASCADE", vec!["*".to_owned()]),
+    ] {
+        let sql = format!("SET session_replication_role = replica; {sql}");
+        assert_eq!(changes.by_hand(&sql).await, expected, "{sql}");
+    }
+    changes.close().await;
+}
+
+/// A host's own trigger, of which nobody here knows.
+#[tokio::test]
+async fn what_another_trigger_takes_away_is_told() {
+    let Some(server) = Server::shared() else { return };
+    let mut changes = Listening::on(server).await;
+    let there = changes.store.insert(record(&owner("ann"))).await;
+    let script = "CREATE TABLE host (id bigint);
+        CREATE FUNCTION take_away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            DELETE FROM counterfoil_selector; RETURN NULL; END $$;
+        CREATE TRIGGER take_away AFTER INSERT ON host EXECUTE FUNCTION take_away()";
+    assert_eq!(changes.by_hand(script).await, Vec::<String>::new());
+    assert_eq!(changes.by_hand("INSERT INTO host VALUES (1)").await, [payload(&there)]);
+    changes.close().await;
 }
 
 #[tokio::test]
 async fn a_text_too_long_to_tell_stands_in_no_change_s_way() {
     let Some(server) = Server::shared() else { return };
-    let store = Fixture::on(server).await;
-    let mut listener = PgListener::connect_with(&store.pool).await.unwrap();
-    listener.listen(CHANGES).await.unwrap();
-    let mut changes = Listening { listener, store };
+    let mut changes = Listening::on(server).await;
     let there = changes.store.insert(record(&owner("ann"))).await;
     changes.heard().await;
     let sql = "UPDATE counterfoil_token SET selector = repeat('\u{1f511}', 5000)";
@@ -116,6 +203,5 @@ async fn a_text_too_long_to_tell_stands_in_no_change_s_way() {
     assert_eq!(long, 20_000);
     assert_eq!(heard[0], payload(&there));
     assert!(heard[1].starts_with(&there.id().to_string()) && heard[1].len() < 8000, "{}", heard[1].len());
-    drop(changes.listener);
-    changes.store.close().await;
+    changes.close().await;
 }

@@ -45,6 +45,7 @@ async fn what_the_server_has_undone_is_tried_five_times() {
         ("55P03", 99, AT_ONCE, 1, Some(StoreErrorKind::Unavailable)),
         ("57014", 99, AT_ONCE, 1, Some(StoreErrorKind::Unavailable)),
         ("53100", 99, AT_ONCE, 1, Some(StoreErrorKind::ReadOnly)),
+        ("54000", 99, AT_COMMIT, 1, Some(StoreErrorKind::Unavailable)),
         ("23514", 99, AT_ONCE, 1, Some(StoreErrorKind::Other)),
     ] {
         let_fail(&store, code, failing, when).await;
@@ -225,7 +226,7 @@ async fn whoever_waits_for_a_lock_past_the_deadline_is_told_and_stands_in_no_que
     ] {
         assert_eq!(kind(refused), StoreErrorKind::Unavailable);
     }
-    assert!(hasty.find(&[selector(&there)]).await.unwrap().is_some(), "a read waits for no writer");
+    assert!(store.store.find(&[selector(&there)]).await.unwrap().is_some(), "a read waits for no writer");
     until(async || store.waiting().await == 0).await;
     crate::cluster::run(&mut hand, "ROLLBACK").await;
     assert_eq!(store.stored(there.id()).await, there.to_row());

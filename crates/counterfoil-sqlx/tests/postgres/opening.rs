@@ -272,7 +272,7 @@ async fn where_nothing_may_be_written_reads_work_and_writes_say_why_not() {
 /// The rights that the documentation lists, for the role that it calls `app`.
 const GRANTS: &str = include_str!("../../migrations/postgres/grants.sql");
 
-async fn grant(owner: &PgConnectOptions, role: &str) {
+pub(crate) async fn grant(owner: &PgConnectOptions, role: &str) {
     let mut hand = owner.clone().connect().await.unwrap();
     let schema: String = sqlx::query_scalar("SELECT current_schema()").fetch_one(&mut hand).await.unwrap();
     run(&mut hand, &format!("GRANT USAGE ON SCHEMA {schema} TO {role}")).await;
@@ -327,7 +327,8 @@ fn a_role_with_the_least_rights_keeps_every_promise_and_can_do_no_more() {
         }
         app.close().await;
         store.close().await;
-        run(&mut database.connect().await, &format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+        let gone = format!("GRANT {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}");
+        run(&mut database.connect().await, &gone).await;
         database.drop().await;
     });
 }

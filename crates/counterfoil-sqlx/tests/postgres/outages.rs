@@ -17,7 +17,7 @@ use counterfoil_sqlx::PostgresStore;
 use tokio::task::JoinSet;
 
 use crate::{
-    cluster::{own_cluster, pool, run},
+    cluster::{own_cluster, pool, run, say_skipped},
     support::*,
 };
 
@@ -153,8 +153,7 @@ async fn a_server_that_stands_still_is_unavailable_within_the_deadline() {
 async fn on_a_full_disk_reads_work_and_writes_say_why_not() {
     let Some(server) = own_cluster() else { return };
     let Some(disk) = SmallDisk::new(server.cluster().user()) else {
-        use std::io::Write as _;
-        writeln!(std::io::stderr(), "SKIPPED on_a_full_disk: no right to mount a small disk").unwrap();
+        say_skipped("no right to mount a small disk");
         return;
     };
     let mut admin = pool(server.cluster().options(), 1).await.acquire().await.unwrap().detach();

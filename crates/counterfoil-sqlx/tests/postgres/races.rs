@@ -145,19 +145,39 @@ async fn a_token_that_is_being_added_is_revoked_with_its_owner() {
         )
         .await;
     let mut hand = store.database.connect().await;
-    crate::cluster::run(&mut hand, "BEGIN; SELECT pg_advisory_xact_lock(7)").await;
-    let (node, newcomer) = (store.store.clone(), record(&owner("ann")));
-    let id = newcomer.id();
-    let adding = tokio::spawn(async move { node.insert(&newcomer, Some(5), now()).await });
-    until(async || store.waiting().await == 1).await;
-    let node = store.store.clone();
-    let revoking =
-        tokio::spawn(async move { node.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now()).await });
-    until(async || store.waiting().await == 2).await;
-    crate::cluster::run(&mut hand, "COMMIT").await;
-    adding.await.unwrap().unwrap();
-    let revoked = revoking.await.unwrap().unwrap().revoked;
-    assert!(revoked.len() == 2 && revoked.contains(&id), "{revoked:?}");
+    // Bob has no other.
+    for (name, tokens) in [("ann", 2), ("bob", 1)] {
+        crate::cluster::run(&mut hand, "BEGIN; SELECT pg_advisory_xact_lock(7)").await;
+        let (node, newcomer) = (store.store.clone(), record(&owner(name)));
+        let id = newcomer.id();
+        let adding = tokio::spawn(async move { node.insert(&newcomer, Some(5), now()).await });
+        until(async || store.waiting().await == 1).await;
+        let node = store.store.clone();
+        let revoking =
+            tokio::spawn(async move { node.revoke(&RevokeTarget::Owner(owner(name)), &mark(now()), now()).await });
+        until(async || store.waiting().await == 2 || revoking.is_finished()).await;
+        crate::cluster::run(&mut hand, "COMMIT").await;
+        adding.await.unwrap().unwrap();
+        let revoked = revoking.await.unwrap().unwrap().revoked;
+        assert!(revoked.len() == tokens && revoked.contains(&id), "{name}: {revoked:?}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn to_revoke_an_owner_without_tokens_leaves_nothing_behind() {
+    let Some(server) = Server::shared() else { return };
+    let store = Fixture::on(server).await;
+    let there = store.insert(record(&owner("ann"))).await;
+    for (name, revoked, rows) in [("bob", vec![], 1), ("ann", vec![there.id()], 1), ("ann", vec![], 1)] {
+        let revocation = store.store.revoke(&RevokeTarget::Owner(owner(name)), &mark(now()), now()).await.unwrap();
+        assert_eq!((revocation.revoked, store.count("counterfoil_owner").await), (revoked, rows), "{name}");
+    }
+    // A token that the filter leaves out keeps its owner's row.
+    store.insert(record(&owner("cid"))).await;
+    let ends = Filter { owner: Some(owner("cid")), ..Filter::expiring(at(10)) };
+    let revocation = store.store.revoke(&RevokeTarget::Matching(ends), &mark(now()), now()).await.unwrap();
+    assert_eq!((revocation.revoked, store.count("counterfoil_owner").await), (vec![], 2));
     store.close().await;
 }
 
