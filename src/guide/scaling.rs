@@ -104,17 +104,17 @@
 //!
 //! # What it costs, measured
 //!
-//! On two cores of a virtual machine, 2026-11-24; `benches/RESULTS.md` has the commands, the ranges and what missed its bar.
+//! On a virtual machine with two cores, 2026-11-25; `benches/RESULTS.md` has the commands, the ranges and the bars.
 //!
 //! | a verification | takes | round trips |
 //! |---|---|---|
 //! | with the record at hand | 0.25 µs | none |
-//! | through a cache | 0.65 to 0.84 µs | none |
-//! | through SQLite | 49 to 59 µs | none: a file in memory, and two threads |
-//! | through PostgreSQL on the same machine | 105 to 116 µs | one; over a network add the network's |
+//! | through a cache | 0.6 µs | none |
+//! | through SQLite | 23 µs of one core; 44 to 67 µs where the scheduler moves it between two | none: a file in memory, and two threads |
+//! | through PostgreSQL on the same machine | 50 µs of one core, the server's part included; 99 to 120 µs between two | one; over a network add the network's |
 //!
-//! A revocation was refused by another process 0.4 to 1.3 ms after it had returned, in the median of 500; 1.7 ms at the
-//! 99th percentile.
+//! A revocation was refused by another process 1.3 ms after it had returned, in the median of 500; 1.6 to 2.4 ms at the 99th
+//! percentile, and 7 ms at most.
 //!
 //! # A billion records and a million verifications a second, on paper
 //!
