@@ -14,7 +14,7 @@ use crate::{
     client::ClientAddress,
     limit::{Limiter, SharedLimiter},
     metadata::ResourceMetadata,
-    observe::Observation,
+    observe::{self, Observation},
     render::Renderer,
     second::{NotAdmitted, SecondVerifier, SharedSecond},
     transport::Transport,
@@ -241,6 +241,9 @@ impl Gate {
             Ok(verified) => Ok(Some(verified)),
             Err(error) if self.second.is_some() && error.is_not_ours() => Ok(None),
             Err(error) => {
+                if !error.is_refusal() {
+                    observe::tell_cause(&error);
+                }
                 if let Some(limiter) = &self.attempt_limiter
                     && matches!(error, VerifyError::Denied(denial) if !denial.may_be_told())
                     && let Some(attempt) = self.attempt(text, &caller)

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use counterfoil::Verified;
+use counterfoil::{Verified, registry::VerifyError};
 use http::Extensions;
 
 use crate::answer::Answer;
@@ -61,4 +61,11 @@ impl Observation {
         #[cfg(feature = "metrics")]
         counter_of!(outcome, "admitted", "missing", "malformed", "invalid", "too_many_attempts").increment(1);
     }
+}
+
+/// Tells why nothing could be found out, which the answer does not: the error and what lies under it.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "nobody is told"))]
+pub(crate) fn tell_cause(error: &VerifyError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(error = error as &dyn std::error::Error, "a token cannot be checked now");
 }

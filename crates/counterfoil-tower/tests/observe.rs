@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use counterfoil::{Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat};
+use counterfoil::{
+    Clock, Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, Timestamp, TokenFormat, time::InvalidTimestamp,
+};
 use counterfoil_tower::{Attempt, AttemptLimiter, Gate, Later, Transport};
 use http::Request;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -36,14 +38,27 @@ impl AttemptLimiter for Closed {
     fn failed(&self, _: &Attempt) {}
 }
 
+/// Not set.
+#[derive(Debug)]
+struct BrokenClock;
+
+impl Clock for BrokenClock {
+    fn now(&self) -> Result<Timestamp, InvalidTimestamp> {
+        Timestamp::from_unix_millis(0)
+    }
+}
+
 #[test]
 fn a_span_and_a_counter_tell_the_outcome_and_no_secret() {
     let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
     let format = TokenFormat::builder("acme").build().unwrap();
-    let registry = Registry::builder(format, keyring, MemoryStore::new()).build().unwrap();
+    let registry = Registry::builder(format.clone(), keyring.clone(), MemoryStore::new()).build().unwrap();
     let grant = Grant::new(Owner::new("user-42").unwrap(), Lifetime::days(90));
     let issued = pollster::block_on(registry.issue(grant)).unwrap();
     let (token, id) = (issued.token.expose(), issued.record.id().to_string());
+    let store = MemoryStore::new();
+    let broken = Registry::builder(format, keyring, store).clock(BrokenClock).build().unwrap();
+    let broken = Gate::new(broken, Transport::bearer());
     let gate = Gate::new(registry, Transport::bearer());
     let scoped = gate.clone().require("parts:read".parse().unwrap());
     let optional = gate.clone().optional();
@@ -57,6 +72,7 @@ fn a_span_and_a_counter_tell_the_outcome_and_no_secret() {
         (&scoped, Some(format!("Bearer {token}")), "missing_scope", None),
         (&optional, None, "admitted_without_token", None),
         (&closed, Some(format!("Bearer {token}")), "too_many_attempts", None),
+        (&broken, Some(format!("Bearer {token}")), "unavailable", None),
     ] {
         let mut request = Request::builder();
         if let Some(credential) = &credential {
@@ -81,6 +97,8 @@ fn a_span_and_a_counter_tell_the_outcome_and_no_secret() {
         assert!(log.contains(&format!("outcome=\"{outcome}\"")), "{log}");
         assert_eq!(log.contains("token="), told.is_some(), "{log}");
         assert!(told.is_none_or(|id| log.contains(&**id)), "{log}");
+        let cause = "a token cannot be checked now error=";
+        assert_eq!(log.contains(cause), outcome == "unavailable", "{log}");
         assert!(!log.contains(&token[issued.token.public().len()..]), "a secret is logged: {log}");
 
         let counted: Vec<_> = recorder.snapshotter().snapshot().into_vec();
