@@ -17,7 +17,7 @@ use axum::extract::connect_info::{ConnectInfo, IntoMakeServiceWithConnectInfo};
 use axum::{Extension, Router, http::request::Parts, routing::get};
 use counterfoil::{Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat, Verified};
 use counterfoil_tower::{Attempt, AttemptLimiter, ClientAddress, Gate, Later, TokenLayer, Transport};
-use governor::{DefaultKeyedRateLimiter, Quota, middleware::StateInformationMiddleware};
+use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock as _, middleware::StateInformationMiddleware};
 
 /// So many failures at once, and one more every twelve seconds.
 pub(crate) const FAILURES: NonZeroU32 = NonZeroU32::new(5).unwrap();
@@ -27,6 +27,8 @@ pub(crate) const FAILURES: NonZeroU32 = NonZeroU32::new(5).unwrap();
 ///
 /// While a network has to wait, its good tokens wait too: a guesser there must not see which guess was right. Where no
 /// address is known nobody waits: else a stranger could make everybody wait.
+///
+/// It counts in this process: behind several nodes a stranger has as many times the failures.
 #[derive(Clone)]
 pub(crate) struct Failures {
     // `governor` counts whatever it is asked about, so it is asked about failures alone, and its answer is kept here.
@@ -66,7 +68,7 @@ impl AttemptLimiter for Failures {
             Ok(room) if room.remaining_burst_capacity() > 0 => return,
             Ok(room) => Instant::now() + room.quota().replenish_interval(),
             // Several were under way when the last room was taken.
-            Err(not_until) => not_until.earliest_possible(),
+            Err(not_until) => Instant::now() + not_until.wait_time_from(self.rate.clock().now()),
         };
         self.waiting(|waiting| waiting.insert(network, until));
     }

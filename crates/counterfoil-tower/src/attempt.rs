@@ -64,7 +64,8 @@ use crate::limit::Later;
 ///
 /// So limit by address, or by both. The address must be [one that you trust](crate::ClientAddress): behind a proxy that
 /// is not taken into account all clients share one, and one that a client writes itself is another each time. Whatever
-/// is remembered needs a bound: addresses cost a flood nothing.
+/// is remembered needs a bound: addresses cost a flood nothing. What is counted in a process is counted for each node:
+/// behind several of them a stranger has as many times the failures.
 pub trait AttemptLimiter: Send + Sync + 'static {
     /// Lets a text be looked up and its secret be checked, or says when to come again. It is called for every request
     /// with a token, on the thread that serves it: it must not wait.
