@@ -4,6 +4,7 @@
 //! [stored_rows]: guide::stored_rows
 //! [stores]: guide::stores
 //! [keys]: guide::rotating_server_keys
+//! [scaling]: guide::scaling
 //! [migration]: guide::migration
 //! [operating]: guide::operating
 //! [threat_model]: guide::threat_model

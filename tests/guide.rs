@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use regex::Regex;
 
@@ -30,4 +30,17 @@ fn every_file_and_test_that_a_page_names_is_there() {
     }
     assert_eq!(wrong, Vec::<String>::new());
     assert!(tests > 40, "found {tests}: the pattern sees too little");
+}
+
+/// README's links lead to sources in the repository, and to pages in the documentation, where the first definition counts.
+#[test]
+fn every_link_to_a_page_leads_to_it_in_the_documentation_too() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let names = |file: &str, pattern: &str| -> BTreeSet<String> {
+        let text = fs::read_to_string(root.join(file)).unwrap();
+        Regex::new(pattern).expect("a pattern").captures_iter(&text).map(|link| link[1].to_owned()).collect()
+    };
+    let in_readme = names("README.md", r"(?m)^\[(\w+)\]: src/guide");
+    assert_eq!(names("src/lib.rs", r"(?m)^//! \[(\w+)\]: guide"), in_readme);
+    assert!(!in_readme.is_empty());
 }

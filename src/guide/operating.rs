@@ -199,7 +199,7 @@
 //! | the schema | the first of the search path, which must be the same on every node |
 //! | a pooler that hands out connections by transaction | prepared statements must follow the client, in PgBouncer from 1.21 on with `max_prepared_statements` above zero; else let it hand out sessions, or one client's statement may be carried out in the place of another's. The page says what of sqlx's start it refuses. A cache listens past it, by `PostgresChannel::listen_with` |
 //! | the pool | `test_before_acquire(false)` saves a round trip for each request, and is safe with this store |
-//! | the deadline | five seconds for a call, then "try again"; a minute for those that walk many rows. Shorter is kinder to whoever waits |
+//! | the deadline | five seconds for a call, then "try again"; a minute for those that walk many rows. While the database is away every request waits so long, or for the pool's `acquire_timeout`: a second for one of them is a good start |
 //! | a standby | reads and verifies, and says [`ReadOnly`](crate::store::StoreErrorKind::ReadOnly) to the rest; one that lags knows nothing of the newest revocations, so send verifications to the primary |
 //! | a failover | synchronous replication with `synchronous_commit = on`, or a revocation that was acknowledged may be gone with the primary; and the old primary out of reach before the standby takes writes, as [`scaling`](super::scaling) says |
 //! | several regions | a primary far away costs each verification its round trip; a replica nearby costs the promise that revocation is immediate |

@@ -8,7 +8,7 @@
 //! | you run | keep records in | before it | a verification costs | a revocation is seen by the others |
 //! |---|---|---|---|---|
 //! | one process | SQLite | nothing | one read of a file that is in memory | at once |
-//! | one process, and every microsecond counts | SQLite | `CachedStore::by_age` | a look into memory; one read for each token and bound | at once; a change by another process within the bound |
+//! | one process, and 25 µs for each request matter | SQLite | `CachedStore::by_age` | a look into memory; one read for each token and bound | at once; a change by another process within the bound |
 //! | several nodes, up to some ten thousand requests a second in all | PostgreSQL | nothing | one round trip | at once |
 //! | several nodes, and more | PostgreSQL, one writable primary | `CachedStore::by_lease` with `PostgresChannel` | a look into memory | as soon as a notification arrives; at the latest after the bound |
 //! | several regions that may wait for one | the same, in one of them | the same, in each | a look into memory; a miss goes to the primary's region | the same, and the way between the regions longer |
@@ -44,16 +44,26 @@
 //!
 //! # Many nodes
 //!
-//! Every node opens the same database and puts a cache before it:
+//! Every node opens the same database and puts a cache before it. This is the service's part, as the role with the least
+//! rights; `counterfoil_sqlx::postgres` has the statements, and how to migrate before it:
+//!
+//! ```toml
+//! counterfoil = "0.1"
+//! counterfoil-cache = { version = "0.1", features = ["postgres"] }
+//! counterfoil-sqlx = { version = "0.1", default-features = false, features = ["postgres"] }
+//! sqlx = { version = "0.9", default-features = false, features = ["runtime-tokio", "postgres"] } # and TLS, of your choice
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread", "time"] }
+//! ```
 //!
 //! ```no_run
 //! use counterfoil::{Keyring, Registry, TokenFormat};
 //! use counterfoil_cache::{CacheEvent, CachedStore, PostgresChannel, Settings};
 //! use counterfoil_sqlx::PostgresStore;
+//! use std::time::Duration;
 //!
 //! # async fn node(pool: sqlx::PgPool, keyring: Keyring) -> Result<Registry, Box<dyn std::error::Error>> {
-//! let store = PostgresStore::from_pool(pool.clone()).await?;
-//! let tell = |event: &CacheEvent| eprintln!("{event:?}"); // StoodAside is worth an alert
+//! let store = PostgresStore::from_pool(pool.clone()).await?.deadline(Duration::from_secs(1));
+//! let tell = |event: &CacheEvent| eprintln!("{event:?}"); // alert on a StoodAside that no Serves follows
 //! let (store, listening) =
 //!     CachedStore::by_lease(store, PostgresChannel::new(&pool), Settings::default(), tokio::time::sleep, tell);
 //! tokio::spawn(listening);
@@ -86,7 +96,8 @@
 //!
 //! | what | then |
 //! |---|---|
-//! | the database is gone, paused or unreachable | from memory for as long as the lease lasts; then every verification is "try again" (503), never a refusal |
+//! | the database ends its connections: it is stopped, or crashes | leases end at once; every verification is "try again" (503), never a refusal, after the pool's `acquire_timeout` or the store's deadline, whichever is less |
+//! | the database stands still, or cannot be reached | from memory for as long as the lease lasts; then the same |
 //! | the channel is silent, as behind a pooler that passes nothing on | no heartbeat comes back, and the cache stands aside: every verification reads the store |
 //! | a trigger of the schema is gone or switched off | a node that begins to listen finds it missing, and its cache stands aside. One that listens already does not notice: what is not told it sees after `Settings::longest`, five minutes unless told otherwise |
 //! | a process is stopped, or its machine is suspended | its lease is over when it goes on; it reads the store until a heartbeat comes back |
@@ -95,6 +106,9 @@
 //! | the primary fails over, as above | connections break, leases end, nodes listen anew, and nothing that was kept from before is served |
 //! | the disk is full, or the database read-only | verifications go on, uses wait, every change is told that it was not made |
 //! | the clocks of two nodes are apart | an end is judged by the clock of the node that verifies, and by no other. Keep them in step, or give the [builder](crate::registry::RegistryBuilder::clock) a clock that follows the database's |
+//!
+//! Why it is a 503 stands in no answer: `counterfoil-tower` logs it with its feature `tracing`, and who verifies without it
+//! has the error. When the database is back, nodes listen again within some seconds, and read the store until then.
 //!
 //! # On a distributed database
 //!
@@ -135,6 +149,9 @@
 //!   two million, more than the primary has. With many nodes give `Settings::bound` more: with ten seconds a thousand
 //!   nodes make 400,000, four cores, and with a minute, which is the most, 67,000. Each node takes two connections for
 //!   this, beside its pool's.
+//! - **Connections.** Each node holds those of its pool and two more, and all must fit the server's `max_connections`, 100
+//!   unless told otherwise. Behind a cache a small pool does. Where they do not fit, put a pooler before the server, and
+//!   listen past it by `PostgresChannel::listen_with`.
 //! - **Changes.** Each is told to every node: a thousand changes a second to a hundred nodes are 100,000 messages. A
 //!   bulk revocation is the largest burst; it is one message for each token. So is a purge, with one more for each
 //!   selector where a token has several. `by_lease` a node forgets what it is told of; `by_age` a purge that deletes

@@ -162,4 +162,15 @@
 //! | `expires_at`, a mark, scopes, networks | it takes effect, silently: no digest covers them |
 //! | any of it under a running service | raise `version` by one, or a change that is under way overwrites yours |
 //!
+//! To revoke by hand, in PostgreSQL (a mark is both of its columns or neither; milliseconds; the detail is a JSON object):
+//!
+//! ```sql
+//! UPDATE counterfoil_token
+//! SET revoked_at = (extract(epoch FROM now()) * 1000)::bigint, revoked_detail = '{"reason":"by hand"}', version = version + 1
+//! WHERE id = '0197b0a0-6c00-7aaa-8aaa-aaaaaaaaaaaa' AND revoked_at IS NULL;
+//! ```
+//!
+//! Seconds, or a detail that is no JSON, damage the row: its token is neither let in nor refused from then on, but "try
+//! again" (503), until it is mended.
+//!
 //! What that means for somebody who should not be writing is on the page of the [`threat_model`](super::threat_model).

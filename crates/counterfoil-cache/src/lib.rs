@@ -44,6 +44,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Features
+//!
+//! `postgres`, off by default: [`PostgresChannel`], on which the nodes of a database hear of changes.
+//!
 //! # What is in memory
 //!
 //! Records that were found, with their digests, as in a row: no plaintext, and nothing about selectors that were not found,

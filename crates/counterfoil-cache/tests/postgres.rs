@@ -121,7 +121,14 @@ async fn a_change_by_hand_is_seen_whatever_it_is() {
     let database = server.database().await;
     let node = beside(database.options()).await;
     for (statement, expected) in [
-        ("UPDATE counterfoil_token SET revoked_at = created_at, revoked_detail = '{}' WHERE id = $ID", "revoked"),
+        // As the guide has it.
+        (
+            "UPDATE counterfoil_token \
+             SET revoked_at = (extract(epoch FROM now()) * 1000)::bigint, revoked_detail = '{\"reason\":\"by hand\"}', \
+                 version = version + 1 \
+             WHERE id = $ID AND revoked_at IS NULL",
+            "revoked",
+        ),
         ("UPDATE counterfoil_token SET expires_at = created_at WHERE id = $ID", "expired"),
         ("DELETE FROM counterfoil_token WHERE id = $ID", "unknown"),
         ("DELETE FROM counterfoil_selector WHERE token_id = $ID", "unknown"),

@@ -16,8 +16,17 @@
 //! # The least that a role needs
 //!
 //! Let the owner of the tables migrate, and the service connect as another role, which can delete tokens, as a purge
-//! does, but neither truncate a table nor change its definition or its triggers. With `USAGE` on the schema, these are
-//! all of its rights; `app` stands for its name.
+//! does, but neither truncate a table nor change its definition or its triggers:
+//!
+//! 1. `CREATE ROLE app LOGIN`, by whichever name. Whoever is to own the tables needs `CREATE` on the schema, which in
+//!    `public` only the database's owner has from PostgreSQL 15 on.
+//! 2. Before each deployment a program of yours connects as that owner, calls [`PostgresStore::from_pool`] and ends.
+//! 3. The owner then runs the statements below, [`GRANTS`], with the name of the role in the place of `app`, who also
+//!    needs `USAGE` on the schema. These are all of its rights.
+//! 4. The service connects as `app`, and calls [`PostgresStore::from_pool`] too: with nothing to migrate it only reads.
+//!
+//! An error 42501 at the service's start says what was left out: `permission denied for schema` the second step, `for
+//! table counterfoil_schema` the third.
 //!
 //! ```sql
 #![doc = include_str!("../migrations/postgres/grants.sql")]
@@ -28,6 +37,11 @@
 //! - A pool that tries each connection before it hands it out, as sqlx's do unless told otherwise, adds a round trip to
 //!   every read. `test_before_acquire(false)` is safe with this store: a call that meets a dead connection, and is
 //!   known to have changed nothing, goes on with a live one.
+//! - A server that refuses connections does not fail fast: the pool goes on trying for its `acquire_timeout`, 30 seconds
+//!   unless told otherwise, and the store's [deadline](PostgresStore::deadline), five seconds, cuts that off. Every
+//!   request waits so long for its "try again": a second for one of the two is kinder to people.
+//! - The pool's first connection must be made, or [`from_pool`](PostgresStore::from_pool) fails: a service that may
+//!   start before its database tries that again.
 //! - A pooler that gives a connection for a transaction must carry prepared statements after their client, as PgBouncer
 //!   does from 1.21 on with `max_prepared_statements` above zero. Without that let it give connections for a session:
 //!   one client's statement may else be carried out in the place of another's, if it does not fail with 42P05 before.
@@ -97,6 +111,9 @@ use sqlx::PgPool;
 
 pub use migrate::MIGRATIONS;
 
+/// The statements of [the least that a role needs](self#the-least-that-a-role-needs), for a role with the name `app`.
+pub const GRANTS: &str = include_str!("../migrations/postgres/grants.sql");
+
 /// The channel on which a trigger tells of every change of a token's row that a verdict may depend on, by whichever
 /// hand: `LISTEN counterfoil_changes`.
 ///
@@ -119,14 +136,16 @@ pub const CHANGES: &str = "counterfoil_changes";
 /// use counterfoil::{Keyring, Registry, TokenFormat};
 /// use counterfoil_sqlx::PostgresStore;
 /// use sqlx::postgres::PgPoolOptions;
+/// use std::time::Duration;
 ///
 /// # async fn start(keyring: Keyring) -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = PgPoolOptions::new()
 ///     .max_connections(20)
 ///     .test_before_acquire(false)
+///     .acquire_timeout(Duration::from_secs(1))
 ///     .connect("postgres://app@db.internal/shop")
 ///     .await?;
-/// let store = PostgresStore::from_pool(pool).await?;
+/// let store = PostgresStore::from_pool(pool).await?; // with nothing to migrate it only reads
 /// let registry = Registry::builder(TokenFormat::builder("acme").build()?, keyring, store).build()?;
 /// # Ok(())
 /// # }

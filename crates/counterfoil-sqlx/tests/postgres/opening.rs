@@ -6,7 +6,10 @@ use counterfoil::{
     Registry, TokenFormat, TokenStore,
     store::{IdempotencyStore, RevokeTarget, StoreErrorKind},
 };
-use counterfoil_sqlx::{PostgresStore, postgres::MIGRATIONS};
+use counterfoil_sqlx::{
+    PostgresStore,
+    postgres::{GRANTS, MIGRATIONS},
+};
 use counterfoil_testkit::tokens;
 use sqlx::{
     ConnectOptions as _, PgPool, SqlSafeStr as _,
@@ -269,9 +272,7 @@ async fn where_nothing_may_be_written_reads_work_and_writes_say_why_not() {
     store.close().await;
 }
 
-/// The rights that the documentation lists, for the role that it calls `app`.
-const GRANTS: &str = include_str!("../../migrations/postgres/grants.sql");
-
+/// The rights that the documentation lists, for another role.
 pub(crate) async fn grant(owner: &PgConnectOptions, role: &str) {
     let mut hand = owner.clone().connect().await.unwrap();
     let schema: String = sqlx::query_scalar("SELECT current_schema()").fetch_one(&mut hand).await.unwrap();
