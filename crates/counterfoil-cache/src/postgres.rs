@@ -1,11 +1,14 @@
 //! The channel of PostgreSQL: `LISTEN` and `NOTIFY`.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use counterfoil_sqlx::postgres::CHANGES;
 use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions},
+    ConnectOptions as _, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgListener, PgNotification},
 };
 
 use crate::{Channel, ChannelError, Listener, Signal};
@@ -52,22 +55,17 @@ pub struct PostgresChannel {
     /// The host's, which is asked how to connect and for nothing else.
     pool: PgPool,
     listen: Option<PgConnectOptions>,
-    beats: PgPool,
+    /// The connection of the last heartbeat, while none is being sent. One whose sending is given up is closed with it: where
+    /// the network was cut, the next one must not wait for what does not answer.
+    idle: Mutex<Option<PgConnection>>,
     /// The channel of this node's own heartbeats.
     own: String,
 }
 
 impl PostgresChannel {
     /// Where the host's pool goes.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a Tokio runtime, as every pool that is made there.
     pub fn new(pool: &PgPool) -> Self {
-        // With the host's hooks: they may set the search path.
-        let one = pool.options().clone().min_connections(0).max_connections(1);
-        let beats = one.connect_lazy_with(options(pool));
-        Self { pool: pool.clone(), listen: None, beats, own: own_channel() }
+        Self { pool: pool.clone(), listen: None, idle: Mutex::default(), own: own_channel() }
     }
 
     /// Listens on a connection with these options.
@@ -75,10 +73,15 @@ impl PostgresChannel {
     pub fn listen_with(self, options: PgConnectOptions) -> Self {
         Self { listen: Some(options), ..self }
     }
-}
 
-fn options(pool: &PgPool) -> PgConnectOptions {
-    PgConnectOptions::clone(&pool.connect_options())
+    fn options(&self) -> PgConnectOptions {
+        PgConnectOptions::clone(&self.pool.connect_options())
+    }
+
+    // INVARIANT: what is done under the lock is one step.
+    fn idle(&self) -> MutexGuard<'_, Option<PgConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The names of those triggers that do not tell, if there are any: they are not there, or do not fire.
@@ -108,15 +111,16 @@ impl Channel for PostgresChannel {
     type Listener = PostgresListener;
 
     async fn listen(&self) -> Result<PostgresListener, ChannelError> {
-        let options = options(&self.pool);
-        self.beats.set_connect_options(options.clone());
-        let silent: Option<String> =
-            sqlx::query_scalar(SILENT).fetch_one(&self.beats).await.map_err(ChannelError::new)?;
+        // Whatever broke off the last session may have been about this one as well.
+        self.idle().take();
+        // With the host's hooks: they may set the search path.
+        let one = self.pool.options().clone().min_connections(0).max_connections(1);
+        let options = self.listen.clone().unwrap_or_else(|| self.options());
+        let pool = one.connect_with(options).await.map_err(ChannelError::new)?;
+        let silent: Option<String> = sqlx::query_scalar(SILENT).fetch_one(&pool).await.map_err(ChannelError::new)?;
         if let Some(names) = silent {
             return Err(ChannelError::new(format!("triggers do not tell of changes: {names}")));
         }
-        let one = PgPoolOptions::new().max_connections(1);
-        let pool = one.connect_with(self.listen.clone().unwrap_or(options)).await.map_err(ChannelError::new)?;
         let mut listener = PgListener::connect_with(&pool).await.map_err(ChannelError::new)?;
         // A listener whose connection is lost is not asked again: it must not try to get another before it says so.
         listener.eager_reconnect(false);
@@ -125,8 +129,15 @@ impl Channel for PostgresChannel {
     }
 
     async fn beat(&self, number: u64) -> Result<(), ChannelError> {
+        let idle = self.idle().take();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => self.options().connect().await.map_err(ChannelError::new)?,
+        };
         let sent = sqlx::query("SELECT pg_catalog.pg_notify($1, $2)").bind(&self.own).bind(number.to_string());
-        sent.execute(&self.beats).await.map(drop).map_err(ChannelError::new)
+        sent.execute(&mut connection).await.map_err(ChannelError::new)?;
+        *self.idle() = Some(connection);
+        Ok(())
     }
 }
 

@@ -264,6 +264,22 @@ async fn a_cut_network_is_noticed_within_the_bound_and_mends_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_open_lines_are_dead_and_say_nothing_new_ones_are_made() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database().await;
+    let (proxy, options) = database.behind_proxy().await;
+    let node = beside(options).await;
+    let told = node.issue().await;
+    for _ in 0..3 {
+        node.serves.store(false, Ordering::SeqCst);
+        proxy.silence();
+        node.until_it_serves().await;
+        until(async || node.verdict(&told).await == "ok 1").await;
+    }
+    database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_killed_or_stands_still_is_unavailable_and_never_late() {
     let Some(server) = own_cluster() else { return };
     let database = server.database().await;
