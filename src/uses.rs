@@ -134,11 +134,13 @@ impl Uses {
         self.notes.every
     }
 
-    /// Those of a token's shard. The last byte of an id is random.
+    /// Those of a token's shard.
     fn seen(&self, id: TokenId) -> MutexGuard<'_, HashMap<TokenId, Seen>> {
-        let [.., last] = *id.as_bytes();
+        // Imported ids may be UUIDs of any version, so any of their bytes may be those that differ.
+        let mixed =
+            id.as_bytes().iter().fold(0_u32, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(u32::from(*byte)));
         // INVARIANT: a remainder by the number of shards is below it.
-        lock(&self.shards[usize::from(last) % SHARDS].0)
+        lock(&self.shards[mixed as usize % SHARDS].0)
     }
 
     /// Notes a use: nothing is waited for but the lock, and nothing allocated for a token that is known.

@@ -137,9 +137,9 @@
 //! - **Misses.** Each node reads each token in use once in `Settings::longest`, and after each change of it or of what
 //!   has the same place as it: there are 2^20 places at most (8 MiB of each node), and with a million tokens in memory a change
 //!   makes about one other be read. A million tokens that are used all the time, with a thousand changes a second, are
-//!   some 3,800 reads a second for each node; without changes, 3,300. At 0.1 ms of one core each, one primary
-//!   of 16 cores feeds some forty such nodes, and does nothing else. Let `longest` be an hour, and it is 1,000 reads a
-//!   second, and 160 nodes: nearly all of them then come of changes.
+//!   some 4,400 reads a second for each node; without changes, 3,300. At 0.1 ms of one core each, one primary
+//!   of 16 cores feeds some 36 such nodes, and does nothing else. Let `longest` be an hour, and it is 1,950 reads a
+//!   second, and 80 nodes: nearly all of them then come of changes.
 //! - **Memory.** A record in memory is reckoned at 1 KiB and twice its row: some 2 KiB, so a million take 2 GB in each node. That is
 //!   what to give `Settings::bytes`, if all are to stay.
 //! - **Heartbeats.** Four for each node in a bound, two a second with the default, which the server makes one after
@@ -155,7 +155,8 @@
 //! - **Changes.** Each is told to every node: a thousand changes a second to a hundred nodes are 100,000 messages. A
 //!   bulk revocation is the largest burst; it is one message for each token. So is a purge, with one more for each
 //!   selector where a token has several. `by_lease` a node forgets what it is told of; `by_age` a purge that deletes
-//!   anything makes the node that runs it read everything anew.
+//!   anything makes the node that runs it read everything anew. So does, on its node, revoking all of an owner who has
+//!   revoked tokens: which they are the store does not say.
 //! - **Rows.** Ten million tokens with their selectors and all indexes took 6.6 GB of PostgreSQL, 656 bytes each, and
 //!   4.4 GB of SQLite: a billion are some 660 GB, and more with long names, many scopes and pages that are half empty. A
 //!   look-up walks two indexes of four or five levels, of which the upper ones are in memory: among ten million it took

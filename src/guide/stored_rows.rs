@@ -171,6 +171,6 @@
 //! ```
 //!
 //! Seconds, or a detail that is no JSON, damage the row: its token is neither let in nor refused from then on, but "try
-//! again" (503), until it is mended.
+//! again" (503), until it is mended; or deleted by the next purge, to which seconds are a moment long ago.
 //!
 //! What that means for somebody who should not be writing is on the page of the [`threat_model`](super::threat_model).

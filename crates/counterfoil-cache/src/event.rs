@@ -11,7 +11,7 @@ pub enum CacheEvent {
     /// A warning: nothing is served from memory from now on, and every read goes to the store. It is told again when the
     /// reason is another.
     ///
-    /// What listens tells it: up to a heartbeat after the first such read, and not at all where a heartbeat comes back before,
+    /// What listens tells it: up to half the bound after the first such read, and not at all where a heartbeat comes back before,
     /// as when the process stood still. [`Counts::aside`](crate::Counts::aside) counts each read. One is usual when the
     /// database restarts; an alert is due where no [`Serves`](Self::Serves) follows within some seconds.
     #[non_exhaustive]

@@ -261,6 +261,8 @@ impl<S: TokenStore> TokenStore for CachedStore<S> {
         let now = cache.now();
         if !cache.has_lease(now) {
             cache.aside.fetch_add(1, Ordering::Relaxed);
+            // What is read now is newer: with the lease back, nothing older is to be served.
+            cache.entries.remove(selectors);
             return self.inner.find(selectors).await;
         }
         if let Some(entry) = cache.entries.get(selectors) {
@@ -308,7 +310,8 @@ impl<S: TokenStore> TokenStore for CachedStore<S> {
         let mut noted = Noted { changes: &self.cache.changes, what };
         let revocation = self.inner.revoke(target, mark, now).await?;
         // Those that were revoked before are not named; nor counted, by a filter that leaves them out.
-        if matches!(noted.what, What::All) && revocation.already == 0 && !revocation.revoked.is_empty() {
+        let may_leave_out = revocation.revoked.is_empty() && matches!(target, RevokeTarget::Matching(_));
+        if matches!(noted.what, What::All) && revocation.already == 0 && !may_leave_out {
             noted.what = What::Records(revocation.revoked.clone());
         }
         Ok(revocation)

@@ -25,8 +25,8 @@
 //!    needs `USAGE` on the schema. These are all of its rights.
 //! 4. The service connects as `app`, and calls [`PostgresStore::from_pool`] too: with nothing to migrate it only reads.
 //!
-//! An error 42501 at the service's start says what was left out: `permission denied for schema` the second step, `for
-//! table counterfoil_schema` the third.
+//! An error at the service's start says what was left out: 42501, `permission denied for schema`, the second step, and
+//! `for table counterfoil_schema` the third; 3F000, that no schema was selected, is a role without `USAGE`.
 //!
 //! ```sql
 #![doc = include_str!("../migrations/postgres/grants.sql")]

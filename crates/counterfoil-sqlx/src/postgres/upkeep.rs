@@ -22,7 +22,8 @@ const PURGE: &str = "WITH \
      (SELECT id FROM (SELECT id FROM revoked UNION SELECT id FROM expired) AS due LIMIT $3) \
      RETURNING tenant, owner";
 
-/// An owner whose lock somebody holds is about to have a token, or is looked at by the next purge of its tokens.
+/// An owner whose lock somebody holds is about to have a token, as a rule. Where it is revoked at this very moment, a row
+/// without tokens may stay until its owner is minted for or revoked again: that is only a name.
 const LOCK_OWNERS: &str = "SELECT tenant, owner FROM counterfoil_owner \
      WHERE (tenant, owner) IN (SELECT * FROM unnest($1, $2)) FOR UPDATE SKIP LOCKED";
 
