@@ -25,8 +25,8 @@
 //!    needs `USAGE` on the schema. These are all of its rights.
 //! 4. The service connects as `app`, and calls [`PostgresStore::from_pool`] too: with nothing to migrate it only reads.
 //!
-//! An error at the service's start says what was left out: 42501, `permission denied for schema`, the second step, and
-//! `for table counterfoil_schema` the third; 3F000, that no schema was selected, is a role without `USAGE`.
+//! An error 42501 at the service's start says what was left out: `permission denied for schema` the second step, `for
+//! table counterfoil_schema` the third.
 //!
 //! ```sql
 #![doc = include_str!("../migrations/postgres/grants.sql")]
@@ -47,7 +47,8 @@
 //!   one client's statement may else be carried out in the place of another's, if it does not fail with 42P05 before.
 //!   `statement_cache_capacity(0)` is no way out: sqlx prepares in a message exchange of its own, and the next one may
 //!   go to another connection. Nothing else of a session is used: no `SET` outlives its transaction, and the
-//!   migrations' lock ends with theirs. This is tested with PgBouncer 1.18 by session, and with 1.24 by both.
+//!   migrations' lock ends with theirs. The tests take the PgBouncer that is installed: 1.18 passes by session, and
+//!   1.24 by both.
 //! - PgBouncer refuses a start with parameters that it does not know. sqlx sends one, `extra_float_digits`: leave it
 //!   out, by `PgConnectOptions::extra_float_digits(None)`, or set `ignore_startup_parameters = extra_float_digits`; no
 //!   column here is a float. Do not let it ignore `options`, which may hold the search path.
