@@ -7,8 +7,8 @@
 use std::{future::Future, pin::Pin};
 
 use actix_web::{
-    App, FromRequest, HttpRequest, HttpResponse, dev::Payload, error::InternalError, http::StatusCode, rt::System,
-    test, web,
+    App, FromRequest, HttpRequest, HttpResponse, dev::Payload, error::InternalError, http::StatusCode,
+    middleware::DefaultHeaders, rt::System, test, web,
 };
 use counterfoil::{Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat, Verified};
 use counterfoil_tower::{Gate, Transport};
@@ -59,7 +59,9 @@ fn main() {
         let registry = Registry::builder(format, keyring, MemoryStore::new()).build().unwrap();
         let issued = registry.issue(Grant::new(Owner::new("user-42").unwrap(), Lifetime::days(90))).await.unwrap();
         let gate = web::Data::new(Gate::new(registry, Transport::bearer()));
-        let app = App::new().app_data(gate).route("/whoami", web::get().to(whoami));
+        // An extractor does not see the response, so the headers that `Gate::mark` would add stand here.
+        let for_caches = DefaultHeaders::new().add(("cache-control", "private")).add(("vary", "authorization"));
+        let app = App::new().app_data(gate).wrap(for_caches).route("/whoami", web::get().to(whoami));
         let service = test::init_service(app).await;
 
         let good = format!("Bearer {}", issued.token.expose());

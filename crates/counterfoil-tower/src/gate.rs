@@ -1,15 +1,12 @@
 //! From a request's head to the proof, or to the answer: the layer's work without a layer.
 
 use counterfoil::{Caller, Registry, Scope, Verified, caller::RequestId, registry::VerifyError};
-use http::{
-    HeaderName, HeaderValue, Response,
-    header::{VARY, WWW_AUTHENTICATE},
-    request::Parts,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header::WWW_AUTHENTICATE, request::Parts};
 
 use crate::{
     answer::{Answer, Codes, Kind},
     attempt::{Attempt, AttemptLimiter, SharedAttemptLimiter},
+    cache_headers::{add_vary, restrict_caching, vary_of},
     challenge::{Challenge, InvalidChallenge},
     client::ClientAddress,
     limit::{Limiter, SharedLimiter},
@@ -58,6 +55,8 @@ use crate::{
 pub struct Gate {
     registry: Registry,
     transport: Transport,
+    /// The headers that the transport reads, as `Vary` names them.
+    vary: HeaderValue,
     is_optional: bool,
     strips: bool,
     required: Vec<Scope>,
@@ -78,6 +77,7 @@ impl Gate {
     pub fn new(registry: Registry, transport: Transport) -> Self {
         Self {
             registry,
+            vary: vary_of(&transport),
             transport,
             is_optional: false,
             strips: false,
@@ -272,36 +272,45 @@ impl Gate {
         }
     }
 
-    /// The response of an answer: status, body, challenge, and that nothing keeps it.
+    /// Returns the response of an answer: status, body, challenge, and `Cache-Control: no-store`.
     pub fn refuse<B: From<String>>(&self, answer: &Answer) -> Response<B> {
         let mut response = self.renderer.response(answer);
         if matches!(answer.kind, Kind::Missing | Kind::Invalid | Kind::Malformed | Kind::MissingScope) {
             let challenge = self.challenge.header(answer, &self.transport);
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
-        self.mark(&mut response, None);
+        self.mark(&mut response, true, None);
         response
     }
 
-    /// Puts into any response what this door adds: `Vary` for a named header (a cache knows of `Authorization` by
-    /// itself, RFC 9111, section 3.5), and the token's end if the host wants it told.
-    pub fn mark<B>(&self, response: &mut Response<B>, verified: Option<&Verified>) {
-        if let Some(name) = self.transport.header_name() {
-            let name = HeaderValue::from_name(name.clone());
-            if !response.headers().get_all(VARY).iter().any(|told| *told == name) {
-                response.headers_mut().append(VARY, name);
-            }
-        }
+    /// Whether a request has any header that this door reads. Ask before [`admit`](Self::admit), which may
+    /// [strip](Self::strip) it.
+    pub fn is_credential_presented(&self, headers: &HeaderMap) -> bool {
+        self.transport.headers().any(|name| headers.contains_key(name))
+    }
+
+    /// Adds to a response what this door adds to every response: `Vary`, `Cache-Control`, and the token's expiry if that
+    /// is [wanted](Self::expiry_header). [`TokenLayer`](crate::TokenLayer) and [`refuse`](Self::refuse) do so themselves.
+    ///
+    /// | header | value |
+    /// |---|---|
+    /// | `Vary` | what the response names already, and every header that the transport reads |
+    /// | `Cache-Control`, status 401, 403, 429 or 503 | `no-store` |
+    /// | `Cache-Control`, any other status, if a [credential was presented](Self::is_credential_presented) | `private` |
+    ///
+    /// A response whose `Cache-Control` has `public`, `s-maxage`, `private` or `no-store` keeps it as it is. Other
+    /// directives are kept too: `max-age=60` becomes `max-age=60, private`. RFC 9111, section 3.5 alone does not protect
+    /// these responses: it is about `Authorization` only, and nginx does not follow it.
+    pub fn mark<B>(&self, response: &mut Response<B>, is_credential_presented: bool, verified: Option<&Verified>) {
+        let status = response.status();
+        let headers = response.headers_mut();
+        add_vary(headers, &self.vary);
+        restrict_caching(headers, status, is_credential_presented);
         if let (Some(name), Some(verified)) = (&self.expiry_header, verified)
             && let Some(end) = verified.record().expiry().at()
         {
-            response.headers_mut().insert(name, end.unix_millis().div_euclid(1000).into());
+            headers.insert(name, end.unix_millis().div_euclid(1000).into());
         }
-    }
-
-    /// Whether [`mark`](Self::mark) puts anything into any response.
-    pub(crate) const fn marks_responses(&self) -> bool {
-        self.transport.header_name().is_some() || self.tells_expiry()
     }
 
     pub(crate) const fn tells_expiry(&self) -> bool {

@@ -85,17 +85,15 @@ where
             if let Some(response) = gate.answer_openly(&parts) {
                 return Ok(response);
             }
+            let is_presented = gate.is_credential_presented(&parts.headers);
             if let Err(answer) = gate.admit(&mut parts).await {
                 return Ok(gate.refuse(&answer));
             }
-            // The door and the proof go with the request; of either a copy stays only where the response tells of it.
+            // The proof is copied only where the response tells of it.
             let verified = if gate.tells_expiry() { parts.extensions.get::<Verified>().cloned() } else { None };
-            let marking = gate.marks_responses().then(|| Arc::clone(&gate));
-            parts.extensions.insert(gate);
+            parts.extensions.insert(Arc::clone(&gate));
             let mut response = inner.call(Request::from_parts(parts, body)).await?;
-            if let Some(gate) = marking {
-                gate.mark(&mut response, verified.as_ref());
-            }
+            gate.mark(&mut response, is_presented, verified.as_ref());
             Ok(response)
         })
     }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod attempt;
+mod cache_headers;
 mod challenge;
 mod client;
 mod gate;

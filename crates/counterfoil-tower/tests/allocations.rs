@@ -10,14 +10,16 @@ use std::{
 
 use counterfoil::{Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat};
 use counterfoil_tower::{Attempt, AttemptLimiter, Gate, Later, TokenLayer, Transport};
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response, header::CONTENT_TYPE};
 use tower_layer::Layer;
 use tower_service::Service;
 
+/// Answers with one header, as services do. Where there is none, the door's headers are the first, and the map's two
+/// allocations would be counted as the door's.
 #[derive(Clone)]
-struct Empty;
+struct Typed;
 
-impl Service<Request<()>> for Empty {
+impl Service<Request<()>> for Typed {
     type Response = Response<String>;
     type Error = Infallible;
     type Future = std::future::Ready<Result<Response<String>, Infallible>>;
@@ -27,7 +29,9 @@ impl Service<Request<()>> for Empty {
     }
 
     fn call(&mut self, _: Request<()>) -> Self::Future {
-        ready(Ok(Response::new(String::new())))
+        let mut response = Response::new(String::new());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        ready(Ok(response))
     }
 }
 
@@ -48,16 +52,19 @@ fn a_good_token_costs_few_allocations_and_a_made_up_one_fewer() {
     let registry = Registry::builder(format, keyring, MemoryStore::new()).build().unwrap();
     let grant = Grant::new(Owner::new("user-42").unwrap(), Lifetime::days(90));
     let token = pollster::block_on(registry.issue(grant)).unwrap().token;
-    let gate = Gate::new(registry, Transport::bearer());
+    let gate = Gate::new(registry.clone(), Transport::bearer());
     let limited = gate.clone().attempt_limiter(Patient);
+    let named = Gate::new(registry, Transport::either(HeaderName::from_static("x-api-key")));
+    let answered = allocation_counter::measure(|| drop(Typed.call(Request::new(()))));
 
     for (gate, text, status, most) in [
+        (&named, token.expose(), 200, 6),
         (&gate, token.expose(), 200, 6),
         (&gate, &*garbage, 401, 10),
         (&limited, token.expose(), 200, 6),
         (&limited, &*garbage, 401, 10),
     ] {
-        let mut service = TokenLayer::new(gate.clone()).layer(Empty);
+        let mut service = TokenLayer::new(gate.clone()).layer(Typed);
         let request = || Request::builder().header("authorization", format!("Bearer {text}")).body(()).unwrap();
         // The first request notes the token's use.
         assert_eq!(pollster::block_on(service.call(request())).unwrap().status(), status);
@@ -67,7 +74,8 @@ fn a_good_token_costs_few_allocations_and_a_made_up_one_fewer() {
         let made = allocation_counter::measure(|| {
             assert!(service.call(prepared).as_mut().poll(&mut context).is_ready());
         });
-        assert!(made.count_total <= most, "{status}: {} allocations", made.count_total);
+        let made = made.count_total - if status == 200 { answered.count_total } else { 0 };
+        assert!(made <= most, "{status}: {made} allocations");
     }
 }
 
