@@ -123,7 +123,7 @@ fn sqlite_verify(criterion: &mut Criterion) {
 
 fn sqlite_verify_in(criterion: &mut Criterion, runtime: &Runtime, path: &Path) {
     let texts = runtime.block_on(host::fill(path, 1_000));
-    let store = runtime.block_on(SqliteStore::open(path)).unwrap();
+    let store = runtime.block_on(SqliteStore::open_or_create(path)).unwrap();
     let registry = Registry::builder(host::format(), host::keyring(), store).build().unwrap();
     let floor = runtime.block_on(SqliteFloor::open(path));
     let text = texts.last().unwrap();

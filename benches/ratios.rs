@@ -171,7 +171,7 @@ fn sqlite_verify() -> Measured {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tokens.db");
     let texts = runtime.block_on(fill(&path, 10_000));
-    let store = runtime.block_on(SqliteStore::open(&path)).unwrap();
+    let store = runtime.block_on(SqliteStore::open_or_create(&path)).unwrap();
     let registry = Registry::builder(format(), keyring(), store).build().unwrap();
     let floor = runtime.block_on(SqliteFloor::open(&path));
     pairwise(

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // A service reads its keys from its environment or a file, apart from the database. This one is for this run alone.
     let keyring: Keyring = format!("demo:{}:mint", draw_server_key()?).parse()?;
     let folder = tempfile::tempdir()?;
-    let store = SqliteStore::open(folder.path().join("tokens.sqlite")).await?;
+    let store = SqliteStore::open_or_create(folder.path().join("tokens.sqlite")).await?;
     let format = TokenFormat::builder("acme").build()?;
     // A clock with hands, so that an overlap of a day passes while you read.
     let clock = FixedClock::new(SystemClock.now()?);

@@ -28,7 +28,7 @@ impl File {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tokens.db");
-        let store = SqliteStore::open(&path).await.unwrap();
+        let store = SqliteStore::open_or_create(&path).await.unwrap();
         let rig = Rig::with("sqlite", SharedStore::new(store.clone()), minting_k1(), |builder| builder);
         let first = rig.registry.issue(grant()).await.unwrap();
         let second = rig.registry.rotate(first.record.id(), &Rotation::at_once()).await.unwrap();

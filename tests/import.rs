@@ -550,7 +550,7 @@ async fn a_store_that_is_down_is_asked_once() {
 async fn a_use_that_cannot_be_noted_is_told_and_the_token_is_in() {
     let options = SqlitePoolOptions::new().max_connections(1);
     let pool = options.connect("sqlite::memory:").await.unwrap();
-    let store = SqliteStore::from_pool(pool.clone()).await.unwrap();
+    let store = SqliteStore::from_pool_or_create(pool.clone()).await.unwrap();
     let rig = rig("sqlite", SharedStore::new(store), families(), minting_k1());
     sqlx::query("DROP TABLE counterfoil_usage").execute(&pool).await.unwrap();
     let row = import(PREFIXED_PUBLIC, PREFIXED_SHA256, Over::Secret);

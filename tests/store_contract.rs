@@ -56,7 +56,8 @@ mod sqlite {
         let fresh = || async {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("tokens.db");
-            let [node, other] = [SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap()];
+            let [node, other] =
+                [SqliteStore::open_or_create(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap()];
             Fresh::new(node).beside(other).corrupting(move |id| damage(path.clone(), id)).keeping(directory)
         };
         Harness::new(fresh, |job| RUNTIME.block_on(job)).rounds(20)

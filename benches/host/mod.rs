@@ -133,7 +133,7 @@ pub(crate) async fn fill(path: &Path, records: usize) -> Vec<String> {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Off);
     let pool = SqlitePool::connect_with(options).await.unwrap();
-    let store = SqliteStore::from_pool(pool.clone()).await.unwrap();
+    let store = SqliteStore::from_pool_or_create(pool.clone()).await.unwrap();
     let (format, keyring, now) = (format(), keyring(), now());
     let mut texts = Vec::new();
     for at in 0..records {

@@ -114,5 +114,14 @@ impl Registry {
 
 /// Whether the next row would fail for the same reason, perhaps after as long a wait.
 fn is_of_the_whole_store(error: &StoreError) -> bool {
-    matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::ReadOnly | StoreErrorKind::NewerSchema { .. })
+    matches!(
+        error.kind(),
+        StoreErrorKind::Unavailable
+            | StoreErrorKind::ReadOnly
+            | StoreErrorKind::NewerSchema { .. }
+            | StoreErrorKind::OlderSchema { .. }
+            | StoreErrorKind::NoStore { .. }
+            | StoreErrorKind::Incomplete { .. }
+            | StoreErrorKind::EditedMigration { .. }
+    )
 }

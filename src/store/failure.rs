@@ -95,6 +95,40 @@ pub enum StoreErrorKind {
         /// The newest version known here.
         known: i64,
     },
+    /// The tables were made by an older version of this software, and this way of opening them does not migrate.
+    #[error("the store's schema is of version {found}, expected {known}: run the later migrations")]
+    OlderSchema {
+        /// The version found.
+        found: i64,
+        /// The version this software needs.
+        known: i64,
+    },
+    /// There is no store where one was expected: a file or tables are missing. Nothing was created.
+    #[error("no token store in {location}: {detail}")]
+    NoStore {
+        /// The file, or the database and its schemas, that was searched.
+        location: String,
+        /// What is missing, and how to create a store if that is wanted.
+        detail: String,
+    },
+    /// There is a store, but a part of it is missing or does not fit the rest, as after a restore that did not finish.
+    #[error("the token store in {location} is incomplete: {detail}")]
+    Incomplete {
+        /// The file, or the database and its schemas, that holds the store.
+        location: String,
+        /// What is missing or wrong.
+        detail: String,
+    },
+    /// A migration was edited after it ran here: its checksum differs from the one that was recorded.
+    #[error("migration {version} has the checksum {expected}, but {found} ran here: it was edited afterwards")]
+    EditedMigration {
+        /// The migration's version.
+        version: i64,
+        /// The checksum that the database recorded when the migration ran, in hexadecimal.
+        found: String,
+        /// The checksum of the migration that this software contains, in hexadecimal.
+        expected: String,
+    },
     /// Anything else; the cause tells.
     #[error("the store failed")]
     Other,

@@ -141,7 +141,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let store = match database {
-        Some(file) => SqliteStore::open(file).await?,
+        Some(file) => SqliteStore::open_or_create(file).await?,
         None => SqliteStore::in_memory().await?,
     };
     let keys = std::env::var("TOKEN_KEYS")

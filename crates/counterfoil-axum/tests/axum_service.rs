@@ -31,7 +31,7 @@ async fn a_use_is_written_before_the_service_ends() {
     assert!(told.success());
     assert!(service.child.wait().unwrap().success(), "it ends in order");
 
-    let store = SqliteStore::open(&database).await.unwrap();
+    let store = SqliteStore::open_or_create(&database).await.unwrap();
     let page = store.list(&ListQuery::new(Filter::all()), Timestamp::MIN).await.unwrap();
     assert_eq!(page.tokens.len(), 1);
     assert!(page.tokens[0].usage.is_some(), "the use was noted in memory, and is written");

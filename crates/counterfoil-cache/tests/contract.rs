@@ -17,7 +17,7 @@ fn harness() -> Harness<CachedStore<SqliteStore>> {
     let fresh = || async {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tokens.db");
-        let store = CachedStore::by_age(SqliteStore::open(&path).await.unwrap(), Settings::default());
+        let store = CachedStore::by_age(SqliteStore::open_or_create(&path).await.unwrap(), Settings::default());
         let node = store.clone();
         Fresh::new(store).corrupting(move |id| damage(path.clone(), node.clone(), id)).keeping(directory)
     };

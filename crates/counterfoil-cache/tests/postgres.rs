@@ -47,7 +47,7 @@ async fn beside(options: PgConnectOptions) -> Beside {
 }
 
 async fn beside_on(pool: &PgPool) -> Beside {
-    let store = PostgresStore::from_pool(pool.clone()).await.unwrap().deadline(Duration::from_secs(2));
+    let store = PostgresStore::from_pool_or_create(pool.clone()).await.unwrap().deadline(Duration::from_secs(2));
     let (serves, events) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
     let on_event = {
         let (serves, events) = (Arc::clone(&serves), Arc::clone(&events));
@@ -186,7 +186,7 @@ async fn a_channel_connects_by_the_options_that_the_pool_has_by_then() {
     let Some(server) = Server::shared() else { return };
     let database = server.database().await;
     // Makes the tables, as their owner.
-    PostgresStore::from_pool(database.pool(1).await).await.unwrap();
+    PostgresStore::from_pool_or_create(database.pool(1).await).await.unwrap();
     let [earlier, later] = [(); 2].map(|()| cluster::unique("app"));
     for role in [&earlier, &later] {
         let owner = database.options().get_username().to_owned();
@@ -212,7 +212,7 @@ async fn a_lost_notification_is_made_up_for_by_the_longest_age() {
     let Some(server) = Server::shared() else { return };
     let database = server.database().await;
     let pool = database.pool(4).await;
-    let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
+    let store = PostgresStore::from_pool_or_create(pool.clone()).await.unwrap();
     let settings = Settings::default().bound(BOUND).longest(Duration::from_millis(300));
     let (store, listening) =
         CachedStore::by_lease(store, PostgresChannel::new(&pool), settings, tokio::time::sleep, |_: &CacheEvent| {});
@@ -320,7 +320,7 @@ async fn a_pool_that_is_used_up_does_not_end_the_lease() {
     let Some(server) = Server::shared() else { return };
     let database = server.database().await;
     let pool = database.pool(2).await;
-    let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
+    let store = PostgresStore::from_pool_or_create(pool.clone()).await.unwrap();
     let settings = Settings::default().bound(Duration::from_millis(400));
     let events = Arc::new(Mutex::new(Vec::new()));
     let on_event = {

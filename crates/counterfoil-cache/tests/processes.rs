@@ -111,7 +111,7 @@ fn a_killed_node_loses_the_uses_since_the_last_write_and_nothing_else() {
     let Some(server) = Server::shared() else { return };
     let runtime = Runtime::new().unwrap();
     let database = runtime.block_on(server.database());
-    let store = runtime.block_on(async { PostgresStore::from_pool(database.pool(2).await).await.unwrap() });
+    let store = runtime.block_on(async { PostgresStore::from_pool_or_create(database.pool(2).await).await.unwrap() });
     for facts in [3, 40, 101, 250] {
         let mut command = Command::new(env::current_exe().unwrap());
         let mut node = command

@@ -12,7 +12,7 @@
 //! use counterfoil::{Grant, Lifetime, Owner, TokenFormat, TokenStore};
 //! use counterfoil_sqlx::SqliteStore;
 //!
-//! let store = SqliteStore::open(path).await?;
+//! let store = SqliteStore::open_or_create(path).await?;
 //!
 //! let format = TokenFormat::builder("acme").build()?;
 //! let minted = Grant::new(Owner::new("user-42")?, Lifetime::days(90)).mint(&format, &keyring, now)?;

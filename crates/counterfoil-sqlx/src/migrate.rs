@@ -1,4 +1,4 @@
-//! Running the schema's steps, for every database.
+//! Inspection and migration of the schema, for every database.
 
 use counterfoil::store::{StoreError, StoreErrorKind};
 use sqlx::{
@@ -6,10 +6,35 @@ use sqlx::{
     migrate::{Migrate, MigrateError, Migration, MigrationType},
 };
 
-/// Where the steps that were made are noted.
+/// The table that records which migrations ran.
 pub(crate) const TABLE: &str = "_counterfoil_migrations";
 
-/// What sqlx's `Migrator` does, which itself can be run on a pool or in a future that is not `Send`.
+/// The table that holds the schema's version.
+pub(crate) const SCHEMA: &str = "counterfoil_schema";
+
+/// Every table of a store, in the order in which version 1 of the schema creates them.
+pub(crate) const TABLES: [&str; 7] = [
+    SCHEMA,
+    "counterfoil_owner",
+    "counterfoil_token",
+    "counterfoil_selector",
+    "counterfoil_usage",
+    "counterfoil_warning",
+    "counterfoil_idempotency",
+];
+
+/// Whether a store is created where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Creation {
+    /// There must be a store.
+    Refused,
+    /// A store is created where there is nothing of one.
+    Allowed,
+}
+
+/// Runs the migrations that have not run.
+///
+/// It does what sqlx's `Migrator` does, but inside the caller's transaction and in a future that is `Send`.
 pub(crate) async fn run(
     connection: &mut (impl Migrate + Send),
     migrations: &[(i64, &'static str)],
@@ -17,33 +42,117 @@ pub(crate) async fn run(
     connection.ensure_migrations_table(TABLE).await?;
     let applied = connection.list_applied_migrations(TABLE).await?;
     for (version, sql) in migrations {
-        let step = Migration::new(*version, "counterfoil".into(), MigrationType::Simple, sql.into_sql_str(), false);
-        match applied.iter().find(|applied| applied.version == *version) {
-            None => connection.apply(TABLE, &step).await.map(drop)?,
-            Some(applied) if applied.checksum == step.checksum => {}
-            Some(_) => return Err(MigrateError::VersionMismatch(*version)),
+        if applied.iter().all(|applied| applied.version != *version) {
+            connection.apply(TABLE, &migration(*version, sql)).await?;
         }
     }
     Ok(())
 }
 
-/// The version of the schema that is there, unless it is a newer one than is `known` here. Both are looked at: what the
-/// schema says of itself, and what was noted.
-pub(crate) fn not_newer(schema: Option<i64>, noted: Option<i64>, known: i64) -> Result<Option<i64>, StoreError> {
-    match schema.max(noted) {
-        Some(found) if found > known => Err(StoreErrorKind::NewerSchema { found, known }.into()),
-        _ => Ok(schema),
+fn migration(version: i64, sql: &'static str) -> Migration {
+    Migration::new(version, "counterfoil".into(), MigrationType::Simple, sql.into_sql_str(), false)
+}
+
+/// The parts of a store that a database holds.
+#[derive(Debug)]
+pub(crate) struct Inventory {
+    /// The file, or the database and its schemas, that was searched, as an error names it.
+    pub(crate) location: String,
+    /// Those of [`TABLES`] that are there.
+    pub(crate) tables: Vec<String>,
+    /// The rows of [`SCHEMA`]: exactly one in a whole store.
+    pub(crate) versions: Vec<i64>,
+    /// The recorded migrations in the order of their versions, or `None` without the table.
+    pub(crate) steps: Option<Vec<Step>>,
+}
+
+/// A migration that was recorded as run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) version: i64,
+    pub(crate) checksum: Vec<u8>,
+    pub(crate) is_complete: bool,
+}
+
+impl Inventory {
+    /// The version of a whole store, or `None` if there is nothing of a store.
+    ///
+    /// `migrations` are those known here. The order of the questions matters: a newer version may have renamed tables.
+    pub(crate) fn version(&self, migrations: &[(i64, &'static str)]) -> Result<Option<i64>, StoreError> {
+        let known = migrations.last().map_or(0, |(version, _)| *version);
+        let steps = self.steps.as_deref().unwrap_or_default();
+        let recorded = steps.last().map(|step| step.version);
+        if let Some(found) = self.versions.iter().copied().max().max(recorded).filter(|found| *found > known) {
+            return Err(StoreErrorKind::NewerSchema { found, known }.into());
+        }
+        if self.tables.is_empty() && steps.is_empty() {
+            return Ok(None);
+        }
+        let missing: Vec<_> = TABLES.iter().filter(|table| !self.tables.iter().any(|there| there == *table)).collect();
+        if !missing.is_empty() {
+            let missing = missing.iter().map(|table| format!("`{table}`")).collect::<Vec<_>>().join(", ");
+            return Err(self.incomplete(format!("no table {missing}")));
+        }
+        let [version] = self.versions[..] else {
+            return Err(self.incomplete(format!("`{SCHEMA}` has {} rows, expected 1", self.versions.len())));
+        };
+        if self.steps.is_some() {
+            self.compare(steps, version, migrations)?;
+        }
+        Ok(Some(version))
+    }
+
+    /// Compares the recorded migrations with ours, up to the schema's version.
+    fn compare(&self, steps: &[Step], version: i64, migrations: &[(i64, &'static str)]) -> Result<(), StoreError> {
+        for step in steps {
+            if !step.is_complete {
+                return Err(self.incomplete(format!("migration {} did not finish", step.version)));
+            }
+        }
+        let due = migrations.iter().filter(|(step, _)| *step <= version);
+        if !due.clone().map(|(step, _)| *step).eq(steps.iter().map(|step| step.version)) {
+            let found: Vec<_> = steps.iter().map(|step| step.version).collect();
+            return Err(self.incomplete(format!(
+                "`{SCHEMA}` is of version {version}, but `{TABLE}` records the migrations {found:?}"
+            )));
+        }
+        for ((version, sql), step) in due.zip(steps) {
+            let expected = migration(*version, sql).checksum;
+            if *expected != *step.checksum {
+                let (found, expected) = (hexadecimal(&step.checksum), hexadecimal(&expected));
+                return Err(StoreErrorKind::EditedMigration { version: *version, found, expected }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a store whose migrations this crate cannot continue, because it did not run the earlier ones.
+    pub(crate) fn require_steps(&self) -> Result<(), StoreError> {
+        match self.steps.as_deref() {
+            Some([_, ..]) => Ok(()),
+            None | Some([]) => Err(self.incomplete(format!(
+                "`{TABLE}` records no migrations; if your own migrator runs them, open the store with \
+                 `from_migrated_pool`"
+            ))),
+        }
+    }
+
+    pub(crate) fn incomplete(&self, detail: String) -> StoreError {
+        StoreErrorKind::Incomplete { location: self.location.clone(), detail }.into()
+    }
+
+    pub(crate) fn no_store(&self, detail: String) -> StoreError {
+        StoreErrorKind::NoStore { location: self.location.clone(), detail }.into()
     }
 }
 
-/// Holds the schema that a host's own migrator has made against the version known here.
-pub(crate) fn expect(found: Option<i64>, known: i64) -> Result<(), StoreError> {
-    let wrong = match found {
-        Some(found) if found == known => return Ok(()),
-        Some(older) => format!("the schema is of version {older}, expected {known}: run the later migrations"),
-        None => "no table `counterfoil_schema`: run the migrations first".into(),
-    };
-    Err(StoreError::new(StoreErrorKind::Other).with_source(wrong))
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Refuses a schema that the application's own migrator left at an older version.
+pub(crate) fn require_current(version: i64, known: i64) -> Result<(), StoreError> {
+    if version == known { Ok(()) } else { Err(StoreErrorKind::OlderSchema { found: version, known }.into()) }
 }
 
 /// The driver's error in a step, by the database's own way to tell one.

@@ -1,11 +1,12 @@
 //! Records in PostgreSQL.
 //!
-//! # Whose schema
+//! # Which schema
 //!
-//! The tables stand in the host's own database, in the first schema of the connections' search path. Their names begin
-//! with `counterfoil_`, and the migrations are noted apart from the host's, so both may be run in either order.
-//! [`PostgresStore::from_pool`] runs them, however many nodes start at once. A host that wants every migration in its
-//! own list takes the SQL from [`MIGRATIONS`] and opens the store with [`PostgresStore::from_migrated_pool`].
+//! The tables are in your application's database, in the first schema of the connections' search path. Their names begin
+//! with `counterfoil_`, and the migrations are recorded apart from yours, so both may be run in either order.
+//! [`PostgresStore::from_pool_or_create`] creates and migrates them, however many nodes start at once;
+//! [`PostgresStore::from_pool`] migrates them and refuses to start where there are none. If you want every migration in
+//! your own list, take the SQL from [`MIGRATIONS`] and open the store with [`PostgresStore::from_migrated_pool`].
 //!
 //! For a schema of their own make it, and put it in front on every connection of the pool:
 //! `PgConnectOptions::options([("search_path", "tokens")])`, or `ALTER ROLE … SET search_path` where a pooler does not
@@ -20,7 +21,8 @@
 //!
 //! 1. `CREATE ROLE app LOGIN`, by whichever name. Whoever is to own the tables needs `CREATE` on the schema, which in
 //!    `public` only the database's owner has from PostgreSQL 15 on.
-//! 2. Before each deployment a program of yours connects as that owner, calls [`PostgresStore::from_pool`] and ends.
+//! 2. Before each deployment a program of yours connects as that owner, calls [`PostgresStore::from_pool_or_create`] and
+//!    ends.
 //! 3. The owner then runs the statements below, [`GRANTS`], with the name of the role in the place of `app`, who also
 //!    needs `USAGE` on the schema. These are all of its rights.
 //! 4. The service connects as `app`, and calls [`PostgresStore::from_pool`] too: with nothing to migrate it only reads.

@@ -1,14 +1,15 @@
 //! Records in SQLite.
 //!
-//! # A file of their own
+//! # A file of its own
 //!
-//! [`SqliteStore::open`] makes it and sets it up.
+//! [`SqliteStore::open`] opens a file that holds a store. [`SqliteStore::open_or_create`] creates it.
 //!
-//! # The host's own database
+//! # Your application's database
 //!
-//! [`SqliteStore::from_pool`] takes the host's pool. The tables' names begin with `counterfoil_`, and the migrations
-//! are noted apart from the host's, so both may be run in either order. A host that wants every migration in its own
-//! list takes the SQL from [`MIGRATIONS`] and opens the store with [`SqliteStore::from_migrated_pool`].
+//! [`SqliteStore::from_pool`] and [`SqliteStore::from_pool_or_create`] take your application's pool. The tables' names
+//! begin with `counterfoil_`, and the migrations are recorded apart from yours, so both may be run in either order. If
+//! you want every migration in your own list, take the SQL from [`MIGRATIONS`] and open the store with
+//! [`SqliteStore::from_migrated_pool`].
 
 mod fault;
 mod find;

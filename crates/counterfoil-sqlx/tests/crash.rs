@@ -102,7 +102,7 @@ fn work_until_killed(path: PathBuf) {
     // A line of its own, behind what the test's harness has begun to write.
     tell("\nopening");
     Runtime::new().unwrap().block_on(async move {
-        let store = SqliteStore::open(path).await.unwrap();
+        let store = SqliteStore::open_or_create(path).await.unwrap();
         let registry = registry(store.clone());
         let workers = (0..4).map(|worker| tokio::spawn(work(registry.clone(), store.clone(), manner, worker)));
         for worker in workers.collect::<Vec<_>>() {
@@ -280,7 +280,7 @@ impl Known {
 
     /// What is not in the file as it was acknowledged. What was under way may be done or not; from now on it stays so.
     async fn hold_against(&mut self, path: &Path) -> Vec<String> {
-        let store = SqliteStore::open(path).await.unwrap();
+        let store = SqliteStore::open_or_create(path).await.unwrap();
         let registry = registry(store.clone());
         let mut wrong = Vec::new();
         for (id, token) in &mut self.0 {
@@ -352,7 +352,7 @@ async fn unsound(path: &Path) -> Vec<String> {
 
 /// Every record, read by a store that is opened and closed for it.
 async fn rows_of(path: &Path) -> Vec<counterfoil::Row> {
-    let store = SqliteStore::open(path).await.unwrap();
+    let store = SqliteStore::open_or_create(path).await.unwrap();
     let query = ListQuery { limit: 1_000_000, ..ListQuery::new(Filter::all()) };
     let page = store.list(&query, Timestamp::MAX).await.unwrap();
     assert_eq!((page.corrupt, page.next), (vec![], None));

@@ -133,7 +133,7 @@ fn options<S: Service>() -> Result<Option<Options>, Error> {
 pub async fn run<S: Service>() -> Result<(), Error> {
     let Some(options) = options::<S>()? else { return Ok(()) };
     let store = match options.database {
-        Some(file) => SqliteStore::open(file).await?,
+        Some(file) => SqliteStore::open_or_create(file).await?,
         None => SqliteStore::in_memory().await?,
     };
     let keyring = match std::env::var("TOKEN_KEYS") {

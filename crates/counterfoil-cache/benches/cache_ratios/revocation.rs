@@ -28,7 +28,7 @@ fn now() -> f64 {
 
 async fn connect(options: PgConnectOptions) -> (Registry, CachedStore<PostgresStore>) {
     let pool = cluster::pool(options, 4).await;
-    let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
+    let store = PostgresStore::from_pool_or_create(pool.clone()).await.unwrap();
     let channel = PostgresChannel::new(&pool);
     let settings = Settings::default();
     let (store, listening) = CachedStore::by_lease(store, channel, settings, tokio::time::sleep, |_: &CacheEvent| {});

@@ -39,7 +39,7 @@ pub(crate) fn now() -> u128 {
 
 pub(crate) async fn connect(options: PgConnectOptions) -> Node<PostgresStore> {
     let pool = cluster::pool(options, 4).await;
-    let store = PostgresStore::from_pool(pool.clone()).await.unwrap().deadline(Duration::from_secs(2));
+    let store = PostgresStore::from_pool_or_create(pool.clone()).await.unwrap().deadline(Duration::from_secs(2));
     let settings = Settings::default().bound(BOUND);
     let channel = PostgresChannel::new(&pool);
     let (store, listening) = CachedStore::by_lease(store, channel, settings, tokio::time::sleep, |_: &CacheEvent| {});

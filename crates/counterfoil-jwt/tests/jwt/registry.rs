@@ -20,7 +20,7 @@ struct Host {
 impl Host {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(directory.path().join("tokens.db")).await.unwrap();
+        let store = SqliteStore::open_or_create(directory.path().join("tokens.db")).await.unwrap();
         let clock = FixedClock::new(at(0));
         let registry = Registry::builder(format(), KEYRING.clone(), store)
             .clock(clock.clone())

@@ -40,7 +40,7 @@ pub(crate) async fn sqlite(path: &Path, rows: u64) -> Vec<Hot> {
     let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Off);
     let options = options.pragma("cache_size", "-500000");
     let pool: SqlitePool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
-    let store = SqliteStore::from_pool(pool.clone()).await.unwrap();
+    let store = SqliteStore::from_pool_or_create(pool.clone()).await.unwrap();
     for from in (1..=rows).step_by(CHUNK as usize) {
         let to = (from + CHUNK - 1).min(rows);
         let script = format!(

@@ -158,7 +158,7 @@ fn sqlite_verify(settings: &Settings) -> Option<Measured> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tokens.db");
     let hot = runtime.block_on(filling::sqlite(&path, FEW));
-    let store = runtime.block_on(SqliteStore::open(&path)).unwrap();
+    let store = runtime.block_on(SqliteStore::open_or_create(&path)).unwrap();
     let floor = runtime.block_on(floors::sqlite_pool(&path));
     Some(verify(&runtime, settings.pairs, store, &hot, async |selector| floors::sqlite_find(&floor, selector).await))
 }
@@ -179,7 +179,7 @@ fn lookup_sqlite(settings: &Settings) -> Option<Measured> {
 async fn postgres(server: &Server, rows: u64) -> (Database, PgPool, Filled<PostgresStore>) {
     let database = server.database().await;
     let pool = database.pool(4).await;
-    let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
+    let store = PostgresStore::from_pool_or_create(pool.clone()).await.unwrap();
     let hot = filling::postgres(&pool, &store, rows).await;
     (database, pool, Filled { store, hot })
 }

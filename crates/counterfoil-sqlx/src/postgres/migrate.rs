@@ -1,10 +1,10 @@
 //! The schema: which one is there, and how it gets there.
 
 use counterfoil::store::StoreError;
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool, Row as _, postgres::PgRow};
 
 use super::fault::{fault, other};
-use crate::migrate::{TABLE, expect, migration_fault, not_newer, run};
+use crate::migrate::{Creation, Inventory, SCHEMA, Step, TABLE, TABLES, migration_fault, require_current, run};
 
 /// The schema's steps, in order: each one's version and SQL, a script of several statements.
 ///
@@ -23,24 +23,29 @@ const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 const LOCK: i64 = 0x6366_6f69_6c01;
 
 /// Brings the schema to the version known here. Where it is, nothing is written, so that a standby will do.
-pub(super) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+pub(super) async fn migrate(pool: &PgPool, creation: Creation) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await.map_err(fault)?;
-    if found(&mut connection).await? == Some(KNOWN) {
+    if version_to_migrate(&mut connection, creation).await? == Some(KNOWN) {
         return Ok(());
     }
     let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(fault)?;
     // Of many nodes that start at once one goes on; the others wait, and then find the work done.
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await.map_err(fault)?;
-    if found(&mut transaction).await? != Some(KNOWN) {
+    if version_to_migrate(&mut transaction, creation).await? != Some(KNOWN) {
         stay_in_schema(&mut transaction).await.map_err(fault)?;
         run(&mut *transaction, MIGRATIONS).await.map_err(|error| migration_fault(error, fault))?;
     }
     transaction.commit().await.map_err(fault)
 }
 
+/// Refuses anything but a store of the version known here. Writes nothing.
 pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await.map_err(fault)?;
-    expect(found(&mut connection).await?, KNOWN)
+    let inventory = inventory(&mut connection).await.map_err(fault)?;
+    match inventory.version(MIGRATIONS)? {
+        Some(version) => require_current(version, KNOWN),
+        None => Err(no_store(&mut connection, &inventory, "run the migrations first").await?),
+    }
 }
 
 /// Refuses a database that cannot hold every text.
@@ -64,25 +69,80 @@ async fn stay_in_schema(connection: &mut PgConnection) -> Result<(), sqlx::Error
     .map(drop)
 }
 
-/// The version of the schema, if there is one.
-async fn found(connection: &mut PgConnection) -> Result<Option<i64>, StoreError> {
-    let schema = version_in(connection, "counterfoil_schema", "SELECT max(version) FROM counterfoil_schema").await?;
-    let noted = version_in(connection, TABLE, "SELECT max(version) FROM _counterfoil_migrations").await?;
-    not_newer(schema, noted, KNOWN)
+async fn version_to_migrate(connection: &mut PgConnection, creation: Creation) -> Result<Option<i64>, StoreError> {
+    let inventory = inventory(connection).await.map_err(fault)?;
+    let version = inventory.version(MIGRATIONS)?;
+    match version {
+        Some(_) => inventory.require_steps()?,
+        None if creation == Creation::Refused => {
+            return Err(no_store(connection, &inventory, "`from_pool_or_create` creates a store").await?);
+        }
+        None => {}
+    }
+    Ok(version)
 }
 
-async fn version_in(
+/// The error for a search path without a store. It names the schemas of the database that have one: after a restore
+/// without the setting of the search path the store is in one of those.
+async fn no_store(
     connection: &mut PgConnection,
-    table: &str,
-    statement: &'static str,
-) -> Result<Option<i64>, StoreError> {
-    let is_there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
-        .bind(table)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(fault)?;
-    if !is_there {
-        return Ok(None);
+    inventory: &Inventory,
+    remedy: &str,
+) -> Result<StoreError, StoreError> {
+    let elsewhere: Vec<(String, bool)> = sqlx::query_as(
+        "SELECT n.nspname::text, has_schema_privilege(n.oid, 'USAGE') FROM pg_class AS c \
+         JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+         WHERE c.relname = $1 AND c.relkind IN ('r', 'p') ORDER BY n.nspname LIMIT 5",
+    )
+    .bind(SCHEMA)
+    .fetch_all(connection)
+    .await
+    .map_err(fault)?;
+    let mut detail = format!("no table `{SCHEMA}`");
+    for (schema, is_usable) in elsewhere {
+        detail += &if is_usable {
+            format!("; there is one in schema `{schema}`, which is not in the search path")
+        } else {
+            format!("; there is one in schema `{schema}`, which this role has no USAGE on")
+        };
     }
-    sqlx::query_scalar(statement).fetch_one(&mut *connection).await.map_err(fault)
+    Ok(inventory.no_store(format!("{detail}; {remedy}")))
+}
+
+async fn inventory(connection: &mut PgConnection) -> Result<Inventory, sqlx::Error> {
+    let location: String = sqlx::query_scalar(
+        "SELECT format('database `%s`, search path `%s` (schemas found: %s), as role `%s`', current_database(), \
+         current_setting('search_path'), coalesce(nullif(array_to_string(current_schemas(FALSE), ', '), ''), 'none'), \
+         current_user)",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let mut names: Vec<&str> = TABLES.to_vec();
+    names.push(TABLE);
+    let relations: Vec<(String, String)> = sqlx::query_as(
+        "SELECT t.name, n.nspname::text FROM unnest($1::text[]) AS t (name) \
+         JOIN pg_class AS c ON c.oid = to_regclass(t.name) JOIN pg_namespace AS n ON n.oid = c.relnamespace",
+    )
+    .bind(&names)
+    .fetch_all(&mut *connection)
+    .await?;
+    let place = |name: &str| relations.iter().find(|(there, _)| there == name).map(|(_, schema)| schema.clone());
+    let schema = place(SCHEMA);
+    // What another schema of the search path holds is of another store.
+    let is_ours = |place: Option<String>| place.is_some() && (schema.is_none() || place == schema);
+
+    let mut inventory = Inventory { location, tables: Vec::new(), versions: Vec::new(), steps: None };
+    inventory.tables = TABLES.iter().filter(|table| is_ours(place(table))).map(|table| (*table).to_owned()).collect();
+    if schema.is_some() {
+        inventory.versions =
+            sqlx::query_scalar("SELECT version FROM counterfoil_schema LIMIT 3").fetch_all(&mut *connection).await?;
+    }
+    if is_ours(place(TABLE)) {
+        let steps = sqlx::query("SELECT version, checksum, success FROM _counterfoil_migrations ORDER BY version")
+            .try_map(|row: PgRow| {
+                Ok(Step { version: row.try_get(0)?, checksum: row.try_get(1)?, is_complete: row.try_get(2)? })
+            });
+        inventory.steps = Some(steps.fetch_all(&mut *connection).await?);
+    }
+    Ok(inventory)
 }

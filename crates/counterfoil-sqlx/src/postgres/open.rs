@@ -9,35 +9,62 @@ use super::{
     PostgresStore,
     migrate::{check, check_encoding, migrate},
 };
+use crate::migrate::Creation;
 
 impl PostgresStore {
-    /// Keeps the tables in the host's database, through the host's pool, and brings their schema up to date.
+    /// Opens the store in your application's database, through its pool, and migrates it if its schema is older.
     ///
-    /// Any number of nodes may do so at once: one makes the steps, the others wait for it, for as long as it takes.
-    /// Where nothing is to be done nothing is written, so a role without the right to change tables will do, and a
+    /// There must be a store in the search path: nothing is created, so a restored database whose search path was not
+    /// set is an error and not an empty store that rejects every token.
+    /// [`from_pool_or_create`](Self::from_pool_or_create) creates one.
+    ///
+    /// Any number of nodes may open it at once: one migrates, the others wait for it, for as long as it takes. With
+    /// nothing to migrate nothing is written, so a role without the right to change tables suffices, and so does a
     /// standby.
     ///
     /// # Errors
     ///
-    /// [`NewerSchema`](counterfoil::store::StoreErrorKind::NewerSchema) if a newer version of this crate has changed
-    /// the schema; [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) if the server is not reached;
-    /// [`ReadOnly`](counterfoil::store::StoreErrorKind::ReadOnly) if the schema must be brought up to date and the
-    /// server takes no writes; [`Other`](counterfoil::store::StoreErrorKind::Other) if the role may not, or the
+    /// [`NoStore`](counterfoil::store::StoreErrorKind::NoStore) if the search path leads to no tables of a store;
+    /// [`Incomplete`](counterfoil::store::StoreErrorKind::Incomplete) if it leads to only some of them;
+    /// [`EditedMigration`](counterfoil::store::StoreErrorKind::EditedMigration) if a migration differs from the one
+    /// that ran; [`NewerSchema`](counterfoil::store::StoreErrorKind::NewerSchema) if a newer version of this crate has
+    /// changed the schema; [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) if the server is not
+    /// reached; [`ReadOnly`](counterfoil::store::StoreErrorKind::ReadOnly) if the schema must be migrated and the
+    /// server takes no writes; [`Other`](counterfoil::store::StoreErrorKind::Other) if the role lacks a right, or the
     /// database's encoding is not UTF-8.
     pub async fn from_pool(pool: PgPool) -> Result<Self, StoreError> {
-        check_encoding(&pool).await?;
-        migrate(&pool).await?;
-        Ok(Self::over(pool))
+        Self::in_pool(pool, Creation::Refused).await
     }
 
-    /// Keeps the tables in a database whose migrations the host runs by itself: those of
-    /// [`MIGRATIONS`](super::MIGRATIONS). None are run, and nothing is written.
+    /// Opens the store as [`from_pool`](Self::from_pool) does, and creates it first, in the first schema of the search
+    /// path, if the search path leads to no tables of a store.
+    ///
+    /// Let the step of your deployment that migrates call this, as the owner of the tables, and the service
+    /// [`from_pool`](Self::from_pool).
     ///
     /// # Errors
     ///
-    /// [`NewerSchema`](counterfoil::store::StoreErrorKind::NewerSchema) if the schema is newer than this version of the
-    /// crate; [`Other`](counterfoil::store::StoreErrorKind::Other) if it is older or not there, or the database's
-    /// encoding is not UTF-8.
+    /// As for [`from_pool`](Self::from_pool), except for a database without a store.
+    pub async fn from_pool_or_create(pool: PgPool) -> Result<Self, StoreError> {
+        Self::in_pool(pool, Creation::Allowed).await
+    }
+
+    async fn in_pool(pool: PgPool, creation: Creation) -> Result<Self, StoreError> {
+        check_encoding(&pool).await?;
+        migrate(&pool, creation).await?;
+        Ok(Self::over(pool))
+    }
+
+    /// Opens the store in a database whose migrations your own migrator runs: those of
+    /// [`MIGRATIONS`](super::MIGRATIONS). Runs no migration and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`NoStore`](counterfoil::store::StoreErrorKind::NoStore) if the search path leads to no tables of a store;
+    /// [`Incomplete`](counterfoil::store::StoreErrorKind::Incomplete) if it leads to only some of them;
+    /// [`OlderSchema`](counterfoil::store::StoreErrorKind::OlderSchema) or
+    /// [`NewerSchema`](counterfoil::store::StoreErrorKind::NewerSchema) if the schema is of another version than the one
+    /// known here; [`Other`](counterfoil::store::StoreErrorKind::Other) if the database's encoding is not UTF-8.
     pub async fn from_migrated_pool(pool: PgPool) -> Result<Self, StoreError> {
         check_encoding(&pool).await?;
         check(&pool).await?;

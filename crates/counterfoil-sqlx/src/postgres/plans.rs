@@ -34,7 +34,7 @@ async fn plan(connection: &mut PgConnection, sql: &str) -> String {
 async fn look_ups_and_pages_go_along_indexes_and_sort_nothing() {
     let Some(server) = Server::shared() else { return };
     let database = server.database().await;
-    let store = PostgresStore::from_pool(database.pool(1).await).await.unwrap();
+    let store = PostgresStore::from_pool_or_create(database.pool(1).await).await.unwrap();
     let mut connection = store.pool.acquire().await.unwrap();
     run(&mut connection, ROWS).await;
     run(&mut connection, "SET plan_cache_mode = force_generic_plan").await;
@@ -74,7 +74,7 @@ async fn a_look_up_is_one_round_trip() {
     let Some(server) = Server::shared() else { return };
     let database = server.database().await;
     let (proxy, options) = database.behind_proxy().await;
-    let store = PostgresStore::from_pool(super::cluster::pool(options, 1).await).await.unwrap();
+    let store = PostgresStore::from_pool_or_create(super::cluster::pool(options, 1).await).await.unwrap();
     let selector: counterfoil::Selector = "EXAMPLE".parse().unwrap();
     let find = async |selectors: &[counterfoil::Selector]| {
         use counterfoil::TokenStore as _;

@@ -9,6 +9,7 @@ const LOCKED: i32 = 6;
 const READONLY: i32 = 8;
 const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
+const NOTADB: i32 = 26;
 
 /// The driver's error as a store's. SQLite's messages name tables and columns and never hold a value.
 pub(super) fn fault(error: Error) -> StoreError {
@@ -29,11 +30,20 @@ fn kind_of(error: &dyn DatabaseError) -> StoreErrorKind {
     if error.is_unique_violation() {
         return StoreErrorKind::Duplicate;
     }
-    let code: Option<i32> = error.code().and_then(|code| code.parse().ok());
-    match code.map(|code| code & 0xff) {
+    match primary_code(error) {
         // A full disk takes no writes either, and gives what it has.
         Some(READONLY | FULL) => StoreErrorKind::ReadOnly,
         Some(BUSY | LOCKED | CANTOPEN) => StoreErrorKind::Unavailable,
         _ => StoreErrorKind::Other,
     }
+}
+
+/// Whether the file is something else than a SQLite database.
+pub(super) fn is_no_database(error: &Error) -> bool {
+    matches!(error, Error::Database(error) if primary_code(error.as_ref()) == Some(NOTADB))
+}
+
+fn primary_code(error: &dyn DatabaseError) -> Option<i32> {
+    let code: i32 = error.code()?.parse().ok()?;
+    Some(code & 0xff)
 }

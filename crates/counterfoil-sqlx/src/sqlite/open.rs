@@ -1,6 +1,7 @@
 //! Files and pools.
 
 use std::{
+    io::ErrorKind,
     path::Path,
     time::{Duration, Instant},
 };
@@ -13,9 +14,10 @@ use sqlx::{
 
 use super::{
     SqliteStore,
-    fault::{fault, other},
-    migrate::{check, check_foreign_keys, migrate},
+    fault::{fault, is_no_database, other},
+    migrate::{check, check_foreign_keys, migrate, require_store},
 };
+use crate::migrate::Creation;
 
 /// How a file is opened.
 ///
@@ -60,34 +62,74 @@ impl SqliteOptions {
 }
 
 impl SqliteStore {
-    /// Opens a file, makes it if it is not there, and brings its schema up to date.
+    /// Opens the store in a file, and migrates it if its schema is older.
     ///
-    /// It has one connection that writes and four that read, a write-ahead log, and does not answer a write before it
-    /// is on the disk. The directory must be there and on a local disk. Other processes may have the file open too.
+    /// The file must hold a store: nothing is created, so a volume that is not mounted or a wrong path is an error and
+    /// not an empty store that rejects every token. [`open_or_create`](Self::open_or_create) creates one.
+    ///
+    /// The store has one connection that writes and four that read, keeps a write-ahead log, and acknowledges a write
+    /// when it is on the disk. The file must be on a local disk. Other processes may have it open too.
     ///
     /// # Errors
     ///
+    /// [`NoStore`](StoreErrorKind::NoStore) if the file does not exist, is empty, is not a SQLite database or has no
+    /// tables of a store; [`Incomplete`](StoreErrorKind::Incomplete) if it has only some of them;
+    /// [`EditedMigration`](StoreErrorKind::EditedMigration) if a migration differs from the one that ran;
+    /// [`NewerSchema`](StoreErrorKind::NewerSchema) if a newer version of this crate has changed the schema;
     /// [`Unavailable`](StoreErrorKind::Unavailable) if the file cannot be opened or is locked for longer than five
-    /// seconds; [`NewerSchema`](StoreErrorKind::NewerSchema) if a newer version of this crate has changed the schema;
-    /// [`ReadOnly`](StoreErrorKind::ReadOnly) if the schema must be brought up to date and the file cannot be written.
+    /// seconds; [`ReadOnly`](StoreErrorKind::ReadOnly) if the schema must be migrated and the file cannot be written.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default()).await
     }
 
-    /// [`open`](Self::open) with other numbers.
+    /// [`open`](Self::open) with options.
     ///
     /// # Errors
     ///
     /// As for [`open`](Self::open).
     pub async fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
+        Self::open_file(path.as_ref(), options, Creation::Refused).await
+    }
+
+    /// Opens the store in a file as [`open`](Self::open) does, and creates it first if the file does not exist or has
+    /// no tables of a store. The directory must exist.
+    ///
+    /// A service that calls this at every start creates an empty store when its disk is not mounted, and then rejects
+    /// every token. Create the store once, and let the service call [`open`](Self::open).
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open); [`NoStore`](StoreErrorKind::NoStore) only if the path leads to something that
+    /// cannot become a store.
+    pub async fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_or_create_with(path, SqliteOptions::default()).await
+    }
+
+    /// [`open_or_create`](Self::open_or_create) with options.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open_or_create`](Self::open_or_create).
+    pub async fn open_or_create_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
+        Self::open_file(path.as_ref(), options, Creation::Allowed).await
+    }
+
+    async fn open_file(path: &Path, options: SqliteOptions, creation: Creation) -> Result<Self, StoreError> {
         // Absolute, so that SQLite takes neither `:memory:` nor `file:` for more than a name.
-        let path = std::path::absolute(path)
-            .map_err(|error| StoreError::new(StoreErrorKind::Unavailable).with_source(error))?;
-        let connect = options.connect().filename(path);
-        let writing = connect.clone().create_if_missing(true);
-        let writer = lasting(1).connect_with(writing).await.map_err(fault)?;
+        let path = std::path::absolute(path).map_err(|error| no_store(path, error.to_string()))?;
+        check_path(&path, creation)?;
+        let connect = options.connect().filename(&path);
+        let writing = connect.clone().create_if_missing(creation == Creation::Allowed);
+        let writer = lasting(1).connect_with(writing).await.map_err(|error| match error {
+            error if is_no_database(&error) => no_store(&path, "the file is not a SQLite database".into()),
+            error => fault(error),
+        })?;
+        if creation == Creation::Refused {
+            // Before the journal mode, which would change a database of somebody else.
+            require_store(&writer).await?;
+        }
         set_write_ahead_log(&writer, options.busy_timeout).await?;
-        migrate(&writer).await?;
+        migrate(&writer, creation).await?;
         let reading = connect.pragma("query_only", "ON");
         let readers = lasting(options.read_connections).connect_with(reading).await.map_err(fault)?;
         Ok(Self { writer, readers })
@@ -102,36 +144,54 @@ impl SqliteStore {
         // One connection: each would have a database of its own.
         let options = SqliteOptions::default().connect().in_memory(true);
         let pool = lasting(1).connect_with(options).await.map_err(fault)?;
-        migrate(&pool).await?;
+        migrate(&pool, Creation::Allowed).await?;
         Ok(Self { writer: pool.clone(), readers: pool })
     }
 
-    /// Keeps the tables in the host's database, through the host's pool, and brings their schema up to date.
+    /// Opens the store in your application's database, through its pool, and migrates it if its schema is older.
     ///
-    /// Their names begin with `counterfoil_`, and the migrations are noted in `_counterfoil_migrations`, apart from the
-    /// host's own. The connections must enforce foreign keys, which sqlx's do unless told otherwise; a write-ahead log,
-    /// `synchronous = FULL` and a busy timeout are the host's to set, and what [`open`](Self::open) promises of
-    /// durability depends on them.
+    /// The database must hold a store. [`from_pool_or_create`](Self::from_pool_or_create) creates one.
     ///
-    /// A pool that tries each connection before it hands it out, as sqlx's do unless told otherwise, makes every read
-    /// take about twice as long: `test_before_acquire(false)` is safe with a local file.
+    /// The tables' names begin with `counterfoil_`. The migrations are recorded in `_counterfoil_migrations`, apart
+    /// from your own. The connections must enforce foreign keys, as sqlx's do by default. A write-ahead log,
+    /// `synchronous = FULL` and a busy timeout are yours to set, and the durability that [`open`](Self::open) promises
+    /// depends on them.
+    ///
+    /// A pool that tests each connection before it hands it out, as sqlx's do by default, makes every read take about
+    /// twice as long: `test_before_acquire(false)` is safe with a local file.
     ///
     /// # Errors
     ///
     /// As for [`open`](Self::open); [`Other`](StoreErrorKind::Other) if foreign keys are off.
     pub async fn from_pool(pool: SqlitePool) -> Result<Self, StoreError> {
-        check_foreign_keys(&pool).await?;
-        migrate(&pool).await?;
-        Ok(Self { writer: pool.clone(), readers: pool })
+        Self::in_pool(pool, Creation::Refused).await
     }
 
-    /// Keeps the tables in a database whose migrations the host runs by itself: those of
-    /// [`MIGRATIONS`](super::MIGRATIONS). None are run, and nothing is written.
+    /// Opens the store in your application's database as [`from_pool`](Self::from_pool) does, and creates it first if
+    /// the database has no tables of a store.
     ///
     /// # Errors
     ///
-    /// [`NewerSchema`](StoreErrorKind::NewerSchema) if the schema is newer than this version of the crate;
-    /// [`Other`](StoreErrorKind::Other) if it is older or not there, or foreign keys are off.
+    /// As for [`from_pool`](Self::from_pool), except for a database without a store.
+    pub async fn from_pool_or_create(pool: SqlitePool) -> Result<Self, StoreError> {
+        Self::in_pool(pool, Creation::Allowed).await
+    }
+
+    async fn in_pool(pool: SqlitePool, creation: Creation) -> Result<Self, StoreError> {
+        check_foreign_keys(&pool).await?;
+        migrate(&pool, creation).await?;
+        Ok(Self { writer: pool.clone(), readers: pool })
+    }
+
+    /// Opens the store in a database whose migrations your own migrator runs: those of
+    /// [`MIGRATIONS`](super::MIGRATIONS). Runs no migration and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`NoStore`](StoreErrorKind::NoStore) if the database has no tables of a store;
+    /// [`Incomplete`](StoreErrorKind::Incomplete) if it has only some of them;
+    /// [`OlderSchema`](StoreErrorKind::OlderSchema) or [`NewerSchema`](StoreErrorKind::NewerSchema) if the schema is of
+    /// another version than the one known here; [`Other`](StoreErrorKind::Other) if foreign keys are off.
     pub async fn from_migrated_pool(pool: SqlitePool) -> Result<Self, StoreError> {
         check_foreign_keys(&pool).await?;
         check(&pool).await?;
@@ -145,6 +205,31 @@ impl SqliteStore {
         // The last to go: it writes the log back into the file.
         self.writer.close().await;
     }
+}
+
+/// Refuses a path that cannot lead to a store, with the reason that SQLite does not give.
+fn check_path(path: &Path, creation: Creation) -> Result<(), StoreError> {
+    let is_missing = |path: &Path| std::fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let detail = match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => "the path is a directory".into(),
+        Ok(found) if found.len() == 0 && creation == Creation::Refused => {
+            "the file is empty; `open_or_create` creates a store".into()
+        }
+        // SQLite takes a file that is shorter than the least page for an empty one, and writes over it.
+        Ok(found) if (1..512).contains(&found.len()) => "the file is not a SQLite database".into(),
+        Err(error) if error.kind() == ErrorKind::NotFound => match path.parent() {
+            Some(parent) if is_missing(parent) => format!("the directory {} does not exist", parent.display()),
+            _ if creation == Creation::Allowed => return Ok(()),
+            _ => "the file does not exist; `open_or_create` creates a store".into(),
+        },
+        // The rest is SQLite's to judge.
+        Ok(_) | Err(_) => return Ok(()),
+    };
+    Err(no_store(path, detail))
+}
+
+fn no_store(path: &Path, detail: String) -> StoreError {
+    StoreErrorKind::NoStore { location: path.display().to_string(), detail }.into()
 }
 
 /// A pool whose connections last as long as it does. A local file does not hang up, so none is tried before use.
@@ -191,7 +276,7 @@ mod tests {
     #[tokio::test]
     async fn every_connection_is_set_as_promised() -> Result<(), Box<dyn std::error::Error>> {
         let directory = tempfile::tempdir()?;
-        let store = SqliteStore::open(directory.path().join("tokens.db")).await?;
+        let store = SqliteStore::open_or_create(directory.path().join("tokens.db")).await?;
 
         let mut writer = store.writer.acquire().await?;
         assert_eq!(settings(&mut writer).await?, ("wal".into(), [2, 1, 5000, 0]));
@@ -208,7 +293,7 @@ mod tests {
         assert!(sqlx::query("DELETE FROM counterfoil_token").execute(&mut *readers[0]).await.is_err());
 
         let options = SqliteOptions::default().read_connections(0).busy_timeout(Duration::MAX);
-        let other = SqliteStore::open_with(directory.path().join("other.db"), options).await?;
+        let other = SqliteStore::open_or_create_with(directory.path().join("other.db"), options).await?;
         assert_eq!(other.readers.options().get_max_connections(), 1);
 
         let memory = SqliteStore::in_memory().await?;

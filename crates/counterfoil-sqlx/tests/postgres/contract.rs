@@ -31,7 +31,7 @@ where
         let (owner, node) = (owner.clone(), Arc::clone(&node));
         async move {
             let owner = schema(&owner).await;
-            PostgresStore::from_pool(pool(owner.clone(), 1).await).await.unwrap().close().await;
+            PostgresStore::from_pool_or_create(pool(owner.clone(), 1).await).await.unwrap().close().await;
             let options = node(owner.clone()).await;
             let one = PostgresStore::from_pool(pool(options.clone(), 25).await).await.unwrap();
             let other = PostgresStore::from_migrated_pool(pool(options, 25).await).await.unwrap();

@@ -42,7 +42,7 @@ async fn many_nodes_make_one_schema_at_once() {
         let mut opening = tokio::task::JoinSet::new();
         for _ in 0..12 {
             let options = options.clone();
-            opening.spawn(async move { PostgresStore::from_pool(pool(options, 2).await).await });
+            opening.spawn(async move { PostgresStore::from_pool_or_create(pool(options, 2).await).await });
         }
         for opened in opening.join_all().await {
             let opened = opened.unwrap_or_else(|error| panic!("{error:?}"));
@@ -62,7 +62,7 @@ async fn a_host_s_pool_is_shared_with_its_tables_and_its_migrator() {
         if host_first {
             migrator(&HOST).run(&pool).await.unwrap();
         }
-        let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
+        let store = PostgresStore::from_pool_or_create(pool.clone()).await.unwrap();
         migrator(&HOST).run(&pool).await.unwrap();
         let again = PostgresStore::from_pool(pool.clone()).await.unwrap();
         migrator(&HOST).run(&pool).await.unwrap();
@@ -87,20 +87,22 @@ async fn a_host_s_own_migrator_may_make_the_tables() {
     let database = server.database().await;
     let pool = database.pool(2).await;
     let error = PostgresStore::from_migrated_pool(pool.clone()).await.unwrap_err();
-    assert_eq!(error.kind(), &StoreErrorKind::Other);
-    assert!(error.source().unwrap().to_string().contains("run the migrations first"));
+    assert!(matches!(error.kind(), StoreErrorKind::NoStore { .. }), "{error:?}");
+    assert!(error.to_string().contains("run the migrations first"), "{error}");
 
     let mut all = Vec::from(HOST);
     all.extend(MIGRATIONS.iter().map(|(version, sql)| (20_260_200 + version, *sql)));
     migrator(&all).run(&pool).await.unwrap();
-    for store in [
-        PostgresStore::from_migrated_pool(pool.clone()).await.unwrap(),
-        // It finds all done, and makes no table of its own.
-        PostgresStore::from_pool(pool.clone()).await.unwrap(),
-    ] {
-        let there = record(&owner("ann"));
-        store.insert(&there, None, now()).await.unwrap();
-        assert!(store.get(there.id()).await.unwrap().is_some());
+    let store = PostgresStore::from_migrated_pool(pool.clone()).await.unwrap();
+    let there = record(&owner("ann"));
+    store.insert(&there, None, now()).await.unwrap();
+    assert!(store.get(there.id()).await.unwrap().is_some());
+    for refused in
+        [PostgresStore::from_pool(pool.clone()).await, PostgresStore::from_pool_or_create(pool.clone()).await]
+    {
+        let error = refused.unwrap_err();
+        assert!(matches!(error.kind(), StoreErrorKind::Incomplete { .. }), "{error:?}");
+        assert!(error.to_string().contains("open the store with `from_migrated_pool`"), "{error}");
     }
     let noted: bool =
         sqlx::query_scalar("SELECT to_regclass('_counterfoil_migrations') IS NOT NULL").fetch_one(&pool).await.unwrap();
@@ -129,14 +131,19 @@ async fn every_older_schema_is_brought_up_to_date_with_its_rows() {
             older_node.run(&pool).await.unwrap();
             if older > 0 {
                 run(&mut pool.acquire().await.unwrap(), ROWS_OF_1).await;
-                let error = PostgresStore::from_migrated_pool(pool.clone()).await.unwrap_err();
-                assert!(error.source().unwrap().to_string().contains("run the later migrations"), "{error:?}");
+                let known = MIGRATIONS.last().unwrap().0;
+                let older = StoreErrorKind::OlderSchema { found: MIGRATIONS[older - 1].0, known };
+                assert_eq!(kind(PostgresStore::from_migrated_pool(pool.clone()).await), older);
             }
             if by_host {
                 // The host goes on by itself too.
                 migrator(MIGRATIONS).run(&pool).await.unwrap();
             }
-            let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
+            let store = match (by_host, older) {
+                (true, _) => PostgresStore::from_migrated_pool(pool.clone()).await.unwrap(),
+                (false, 0) => PostgresStore::from_pool_or_create(pool.clone()).await.unwrap(),
+                (false, _) => PostgresStore::from_pool(pool.clone()).await.unwrap(),
+            };
             if older > 0 {
                 let format = TokenFormat::builder("acme").build().unwrap();
                 let registry = Registry::builder(format, keyring().clone(), store.clone()).build().unwrap();
@@ -190,8 +197,8 @@ async fn schemas_of_one_database_are_stores_of_their_own() {
     let database = server.database().await;
     let (here, there) = (schema(&database.options()).await, schema(&database.options()).await);
     let [one, other] = [
-        PostgresStore::from_pool(pool(here.clone(), 2).await).await.unwrap(),
-        PostgresStore::from_pool(pool(there, 2).await).await.unwrap(),
+        PostgresStore::from_pool_or_create(pool(here.clone(), 2).await).await.unwrap(),
+        PostgresStore::from_pool_or_create(pool(there, 2).await).await.unwrap(),
     ];
     let ours = record(&owner("ann"));
     one.insert(&ours, Some(1), now()).await.unwrap();
@@ -205,7 +212,7 @@ async fn schemas_of_one_database_are_stores_of_their_own() {
     migrator(&MIGRATIONS[..1]).dangerous_set_table_name("_counterfoil_migrations").run(&home).await.unwrap();
     home.close().await;
     let path = [("search_path", "front,home")];
-    let late = PostgresStore::from_pool(pool(database.options().options(path), 2).await).await.unwrap();
+    let late = PostgresStore::from_pool_or_create(pool(database.options().options(path), 2).await).await.unwrap();
     late.insert(&record(&owner("ann")), Some(1), now()).await.unwrap();
     let places: Vec<String> = sqlx::query_scalar(
         "SELECT DISTINCT relnamespace::regnamespace::text FROM pg_class \
@@ -223,7 +230,8 @@ async fn a_database_of_another_encoding_is_refused() {
     let Some(server) = Server::shared() else { return };
     let database = server.database_with("ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0").await;
     let pool = database.pool(1).await;
-    for refused in [PostgresStore::from_pool(pool.clone()).await, PostgresStore::from_migrated_pool(pool.clone()).await]
+    for refused in
+        [PostgresStore::from_pool_or_create(pool.clone()).await, PostgresStore::from_migrated_pool(pool.clone()).await]
     {
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), &StoreErrorKind::Other);
@@ -266,8 +274,9 @@ async fn where_nothing_may_be_written_reads_work_and_writes_say_why_not() {
         }
     }
     // A schema that is not there cannot be made.
-    store.by_hand("BEGIN READ WRITE; DROP TABLE counterfoil_schema, _counterfoil_migrations; COMMIT").await;
-    assert_eq!(kind(PostgresStore::from_pool(standby.clone()).await), StoreErrorKind::ReadOnly);
+    store.by_hand("BEGIN READ WRITE; CREATE SCHEMA empty; COMMIT").await;
+    let empty = pool(store.database.options().options([("search_path", "empty")]), 1).await;
+    assert_eq!(kind(PostgresStore::from_pool_or_create(empty).await), StoreErrorKind::ReadOnly);
     standby.close().await;
     store.close().await;
 }
@@ -304,7 +313,7 @@ fn a_role_with_the_least_rights_keeps_every_promise_and_can_do_no_more() {
 
     RUNTIME.block_on(async {
         let owner = schema(&database.options()).await;
-        let store = PostgresStore::from_pool(pool(owner.clone(), 2).await).await.unwrap();
+        let store = PostgresStore::from_pool_or_create(pool(owner.clone(), 2).await).await.unwrap();
         store.insert(&record(&common::owner("ann")), None, now()).await.unwrap();
         grant(&owner, &role).await;
         let app: PgPool = pool(as_role(owner, &role), 1).await;

@@ -159,7 +159,7 @@ fn migrations(by: By) {
         let mut opening = tokio::task::JoinSet::new();
         for _ in 0..12 {
             let options = options.clone();
-            opening.spawn(async move { PostgresStore::from_pool(pool(options, 2).await).await });
+            opening.spawn(async move { PostgresStore::from_pool_or_create(pool(options, 2).await).await });
         }
         for opened in opening.join_all().await {
             opened.unwrap_or_else(|error| panic!("{error:?}")).close().await;

@@ -21,7 +21,7 @@ impl Fixture {
 
     pub(crate) async fn with(database: Database, connections: u32) -> Self {
         let pool = database.pool(connections).await;
-        let store = PostgresStore::from_pool(pool.clone()).await.unwrap();
+        let store = PostgresStore::from_pool_or_create(pool.clone()).await.unwrap();
         Self { store, pool, database }
     }
 

@@ -35,7 +35,7 @@ impl Drop for SmallDisk {
 #[tokio::test]
 async fn on_a_full_disk_reads_work_and_writes_say_why_not() {
     let Some(disk) = SmallDisk::new() else { return };
-    let store = SqliteStore::open(disk.0.path().join("tokens.db")).await.unwrap();
+    let store = SqliteStore::open_or_create(disk.0.path().join("tokens.db")).await.unwrap();
     let there = record(&owner("ann"));
     store.insert(&there, None, now()).await.unwrap();
     let (refused, error) = loop {

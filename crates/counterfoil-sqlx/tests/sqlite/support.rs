@@ -19,7 +19,7 @@ pub(crate) struct Fixture {
 impl Fixture {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(directory.path().join("tokens.db")).await.unwrap();
+        let store = SqliteStore::open_or_create(directory.path().join("tokens.db")).await.unwrap();
         Self { store, directory }
     }
 

@@ -297,7 +297,7 @@ async fn a_key_can_be_revoked_at_any_time() {
 async fn the_raw_value_is_never_stored() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("arca.sqlite");
-    let rig = Rig::<Arca>::start_on(SqliteStore::open(&file).await.unwrap()).await;
+    let rig = Rig::<Arca>::start_on(SqliteStore::open_or_create(&file).await.unwrap()).await;
     let session = sign_in(&rig, "ann");
     let (key, id) = reader(&rig, &session).await;
     rig.get(TASKS).bearer_auth(&key).expect(200).await;

@@ -32,7 +32,7 @@ async fn the_plaintext_is_shown_once() {
 #[tokio::test]
 async fn an_argon2_hash_is_stored_and_the_plaintext_nowhere() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(directory.path().join("arcnm.sqlite")).await.unwrap();
+    let store = SqliteStore::open_or_create(directory.path().join("arcnm.sqlite")).await.unwrap();
     let rig = Rig::<Arcnm>::start_on(store).await;
     rig.service.organisations.add("acme", "acme-hq");
     let session = sign_in(&rig, claims(&rig));

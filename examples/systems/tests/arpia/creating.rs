@@ -142,7 +142,7 @@ async fn a_token_is_shown_only_once() {
 #[tokio::test]
 async fn a_token_is_stored_hashed() {
     let directory = tempfile::tempdir().unwrap();
-    let world = world_on(SqliteStore::open(&directory.path().join("arpia.sqlite")).await.unwrap()).await;
+    let world = world_on(SqliteStore::open_or_create(&directory.path().join("arpia.sqlite")).await.unwrap()).await;
     let (apt, path) = world.token(json!({ "name": "stored here" })).await;
     assert_eq!(world.at(&world.sales, &apt).await.status, 200);
     world.rows().await;
