@@ -99,7 +99,8 @@
 //! | the database ends its connections: it is stopped, or crashes | leases end at once; every verification is "try again" (503), never a refusal, after the pool's `acquire_timeout` or the store's deadline, whichever is less |
 //! | the database stands still, or cannot be reached | from memory for as long as the lease lasts; then the same |
 //! | the channel is silent, as behind a pooler that passes nothing on | no heartbeat comes back, and the cache stands aside: every verification reads the store |
-//! | a trigger of the schema is gone or switched off | a node that begins to listen finds it missing, and its cache stands aside. One that listens already does not notice: what is not told it sees after `Settings::longest`, five minutes unless told otherwise |
+//! | a trigger of the schema is missing, altered, or in another state than `ENABLE ALWAYS`, as after `pg_restore --disable-triggers` | the next heartbeat carries it: the cache stands aside, and the event names the trigger and its state. The bound holds |
+//! | somebody floods the channel of changes | a node notes one change of all tokens and 10,000 of single ones between two heartbeats, four times in the bound; the rest wait for the heartbeat. The bound holds, and each token in use is read at most a few times in it |
 //! | a process is stopped, or its machine is suspended | its lease is over when it goes on; it reads the store until a heartbeat comes back |
 //! | a virtual machine is paused, moved or brought back from a snapshot | its clocks may have stood still with it, and then its lease goes on where it was: the bound begins to count when the machine goes on |
 //! | a node is killed | what it acknowledged is there. Of uses, those since the last write are lost, some of a minute's |

@@ -145,6 +145,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Database, connect: a role without rights on the tables
+//!
+//! | | |
+//! |---|---|
+//! | has | a connection to the same PostgreSQL database, for example as the role of another service; by `LISTEN` the ids and selectors of tokens that change |
+//! | cannot | read or change a token, hide a change from a cache, or renew a cache's lease: each node's heartbeats have a channel with a random name |
+//! | can | send `NOTIFY counterfoil_changes` with any payload, so that every node reads the tokens in use again: once between two heartbeats, which are a quarter of the cache's bound apart, however many it sends. A revocation in the flood is seen within the bound |
+//! | | fill the server's queue of notifications, while a session listens and does not read: then every change fails at its commit, as [`operating`](super::operating) says |
+//! | you must | take the right to connect away from roles that do not need it: `REVOKE CONNECT ON DATABASE … FROM PUBLIC` |
+//!
 //! # Database, away: it takes no writes, or is not there
 //!
 //! | | |

@@ -81,7 +81,8 @@ pub trait Listener: Send {
 pub enum Signal {
     /// A record has changed.
     Changed(TokenId),
-    /// Any record may have.
+    /// Any record may have changed. Between two heartbeats a node notes one of these at once. More of them are noted with the
+    /// next heartbeat, before it renews the lease. The same holds for more than 10,000 changes of single records.
     AllChanged,
     /// A heartbeat of this node's own, with its number.
     Beat(u64),

@@ -12,7 +12,8 @@ pub enum CacheEvent {
     /// reason is another.
     ///
     /// What listens tells it: up to half the bound after the first such read, and not at all where a heartbeat comes back before,
-    /// as when the process stood still. [`Counts::aside`](crate::Counts::aside) counts each read. One is usual when the
+    /// as when the process stood still. Where a trigger of the database does not report changes, the source of the error names
+    /// the trigger and its state. [`Counts::aside`](crate::Counts::aside) counts each read. One is usual when the
     /// database restarts; an alert is due where no [`Serves`](Self::Serves) follows within some seconds.
     #[non_exhaustive]
     StoodAside {

@@ -17,7 +17,7 @@ use std::{
 use counterfoil::Timer;
 use futures_util::future::{Either, select};
 
-use crate::{CacheEvent, Channel, ChannelError, Listener, Signal, moment::Moment, store::Cache};
+use crate::{CacheEvent, Channel, ChannelError, Listener, Signal, intake::Intake, moment::Moment, store::Cache};
 
 /// The pause after a failure: from a tenth of the bound, twice as long each time, up to the bound itself.
 const FIRST_PAUSE: u32 = 10;
@@ -81,6 +81,7 @@ impl<C: Channel, T: Timer, E: Fn(&CacheEvent) + Sync> Keeper<C, T, E> {
     }
 
     async fn hear(&self, mut listener: C::Listener, beats: &Beats) -> ChannelError {
+        let mut intake = Intake::default();
         loop {
             let signal = match listener.hear().await {
                 Ok(signal) => signal,
@@ -88,10 +89,11 @@ impl<C: Channel, T: Timer, E: Fn(&CacheEvent) + Sync> Keeper<C, T, E> {
             };
             let Some(cache) = self.cache.upgrade() else { return Trouble::Gone.into() };
             match signal {
-                Signal::Changed(id) => cache.changes.changed(id),
-                Signal::AllChanged => cache.changes.all_changed(),
+                Signal::Changed(id) => intake.changed(&cache.changes, id),
+                Signal::AllChanged => intake.all_changed(&cache.changes),
                 Signal::Beat(number) => {
                     if let (Some(sent), Some(lease)) = (beats.returned(number), cache.lease()) {
+                        intake.beat(&cache.changes);
                         lease.renew(sent);
                         let now = cache.now();
                         if lease.holds(now, self.bound) {

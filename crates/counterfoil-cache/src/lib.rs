@@ -61,6 +61,7 @@ mod channel;
 mod entries;
 mod event;
 mod flight;
+mod intake;
 mod keeper;
 mod lease;
 mod moment;

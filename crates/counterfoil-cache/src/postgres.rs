@@ -1,5 +1,7 @@
 //! The channel of PostgreSQL: `LISTEN` and `NOTIFY`.
 
+mod triggers;
+
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -11,6 +13,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgListener, PgNotification},
 };
 
+use self::triggers::{BEAT, Triggers};
 use crate::{Channel, ChannelError, Listener, Signal};
 
 /// Hears of changes from the triggers of [`PostgresStore`](counterfoil_sqlx::PostgresStore)'s schema, on a connection of
@@ -44,9 +47,25 @@ use crate::{Channel, ChannelError, Listener, Signal};
 /// nothing else.
 ///
 /// The triggers of [`MIGRATIONS`](counterfoil_sqlx::postgres::MIGRATIONS) must be on the tables that the pool's search path
-/// finds, and enabled. They are looked for whenever the node begins to listen, and where one is missing the cache stands
-/// aside. One that is dropped later is noticed when the connection is made the next time; what it would have told is seen
-/// after the [longest age](crate::Settings::longest).
+/// finds, call the schema's functions, and be enabled with `ENABLE ALWAYS TRIGGER`. They are checked when the node begins
+/// to listen, and again in the transaction that sends each heartbeat. If one is missing, altered or in another state, the
+/// cache stands aside, and the event names the trigger and its state. The [bound](crate::Settings::bound) holds here too: a
+/// lease is renewed only by a heartbeat that was sent while all triggers were as they must be, so it has ended by the time
+/// a change that was not reported is as old as the bound. Triggers that are altered and put back between two heartbeats
+/// are noticed as well, and everything is read from the store again.
+///
+/// A table of the same name in a schema that is put in front of the search path later is noticed when the node begins to
+/// listen the next time.
+///
+/// `pg_restore --data-only --disable-triggers` and `ALTER TABLE … ENABLE TRIGGER ALL` leave triggers that do not fire in
+/// replica sessions (state `O`). Put them back with `ALTER TABLE … ENABLE ALWAYS TRIGGER …`, as the second step of
+/// [`MIGRATIONS`](counterfoil_sqlx::postgres::MIGRATIONS) does.
+///
+/// Any role that may connect to the database can send notifications on the channel of changes, also without a right on any
+/// table. It cannot hide a change, and it cannot renew a lease: the channel of a node's heartbeats has a random name. Notes
+/// that say nothing useful make a node read each record in use again, at most once between two heartbeats, which are a
+/// quarter of the bound apart. To rule that out, take the right away: `REVOKE CONNECT ON DATABASE … FROM PUBLIC`, and grant
+/// it to the roles of your service. PostgreSQL itself lets such a role fill the queue of notifications as well.
 ///
 /// A primary that was failed over from must be fenced off. A heartbeat is committed without waiting for a standby, so nodes
 /// that are still connected to it go on hearing their own, and reading its rows, for as long as it lives.
@@ -58,6 +77,8 @@ pub struct PostgresChannel {
     /// The connection of the last heartbeat, while none is being sent. One whose sending is given up is closed with it: where
     /// the network was cut, the next one must not wait for what does not answer.
     idle: Mutex<Option<PgConnection>>,
+    /// The schemas of the tables, since the node began to listen.
+    schemas: Mutex<[String; 2]>,
     /// The channel of this node's own heartbeats.
     own: String,
 }
@@ -65,7 +86,7 @@ pub struct PostgresChannel {
 impl PostgresChannel {
     /// Where the host's pool goes.
     pub fn new(pool: &PgPool) -> Self {
-        Self { pool: pool.clone(), listen: None, idle: Mutex::default(), own: own_channel() }
+        Self { pool: pool.clone(), listen: None, idle: Mutex::default(), schemas: Mutex::default(), own: own_channel() }
     }
 
     /// Listens on a connection with these options.
@@ -84,22 +105,8 @@ impl PostgresChannel {
     }
 }
 
-/// The names of those triggers that do not tell, if there are any: they are not there, or do not fire.
-const SILENT: &str = "
-    SELECT string_agg(name, ', ') FROM (VALUES
-        ('counterfoil_token', 'counterfoil_token_went'),
-        ('counterfoil_token', 'counterfoil_token_changed'),
-        ('counterfoil_token', 'counterfoil_token_emptied'),
-        ('counterfoil_selector', 'counterfoil_selector_changed'),
-        ('counterfoil_selector', 'counterfoil_selector_emptied')
-    ) AS teller (place, name)
-    WHERE NOT EXISTS (
-        SELECT FROM pg_catalog.pg_trigger
-        WHERE tgrelid = pg_catalog.to_regclass(place) AND tgname = name AND tgenabled IN ('O', 'A')
-    )";
-
-/// A name that no other node has at the same time. What it is made of need not be secret: whoever may send heartbeats may
-/// change rows as well.
+/// A name that no other node has at the same time. A role that may connect to the database could send heartbeats in the
+/// place of a node whose channel it knows, so 64 bits of the name are random.
 fn own_channel() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
@@ -117,15 +124,14 @@ impl Channel for PostgresChannel {
         let one = self.pool.options().clone().min_connections(0).max_connections(1);
         let options = self.listen.clone().unwrap_or_else(|| self.options());
         let pool = one.connect_with(options).await.map_err(ChannelError::new)?;
-        let silent: Option<String> = sqlx::query_scalar(SILENT).fetch_one(&pool).await.map_err(ChannelError::new)?;
-        if let Some(names) = silent {
-            return Err(ChannelError::new(format!("triggers do not tell of changes: {names}")));
-        }
+        // Before the keeper forgets what it has read: triggers that are altered from now on have another state.
+        let triggers = Triggers::read(&pool).await.map_err(ChannelError::new)?;
         let mut listener = PgListener::connect_with(&pool).await.map_err(ChannelError::new)?;
         // A listener whose connection is lost is not asked again: it must not try to get another before it says so.
         listener.eager_reconnect(false);
         listener.listen_all([CHANGES, self.own.as_str()]).await.map_err(ChannelError::new)?;
-        Ok(PostgresListener(listener))
+        self.schemas.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&triggers.schemas);
+        Ok(PostgresListener { listener, triggers })
     }
 
     async fn beat(&self, number: u64) -> Result<(), ChannelError> {
@@ -134,7 +140,8 @@ impl Channel for PostgresChannel {
             Some(connection) => connection,
             None => self.options().connect().await.map_err(ChannelError::new)?,
         };
-        let sent = sqlx::query("SELECT pg_catalog.pg_notify($1, $2)").bind(&self.own).bind(number.to_string());
+        let [token, selector] = self.schemas.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let sent = sqlx::query(BEAT).bind(&self.own).bind(number.to_string()).bind(token).bind(selector);
         sent.execute(&mut connection).await.map_err(ChannelError::new)?;
         *self.idle() = Some(connection);
         Ok(())
@@ -143,24 +150,30 @@ impl Channel for PostgresChannel {
 
 /// A connection on which a node listens.
 #[derive(Debug)]
-pub struct PostgresListener(PgListener);
+pub struct PostgresListener {
+    listener: PgListener,
+    triggers: Triggers,
+}
 
 impl Listener for PostgresListener {
     async fn hear(&mut self) -> Result<Signal, ChannelError> {
-        match self.0.try_recv().await {
-            Ok(Some(notification)) => Ok(read(&notification)),
+        match self.listener.try_recv().await {
+            Ok(Some(notification)) => self.read(&notification),
             Ok(None) => Err(ChannelError::new("the connection is lost")),
             Err(error) => Err(ChannelError::new(error)),
         }
     }
 }
 
-/// What cannot be read may be about any record.
-fn read(notification: &PgNotification) -> Signal {
-    let payload = notification.payload();
-    if notification.channel() == CHANGES {
-        let id = payload.split(' ').next().and_then(|id| id.parse().ok());
-        return id.map_or(Signal::AllChanged, Signal::Changed);
+impl PostgresListener {
+    /// Reads a notification. One that cannot be read may be about any record.
+    fn read(&self, notification: &PgNotification) -> Result<Signal, ChannelError> {
+        let (first, rest) = notification.payload().split_once(' ').unwrap_or((notification.payload(), ""));
+        if notification.channel() == CHANGES {
+            return Ok(first.parse().map_or(Signal::AllChanged, Signal::Changed));
+        }
+        let Ok(number) = first.parse() else { return Ok(Signal::AllChanged) };
+        self.triggers.compare(rest).map_err(ChannelError::new)?;
+        Ok(Signal::Beat(number))
     }
-    payload.parse().map_or(Signal::AllChanged, Signal::Beat)
 }

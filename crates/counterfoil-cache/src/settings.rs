@@ -50,8 +50,9 @@ impl Settings {
         Self { bound: bound.clamp(Duration::from_millis(100), Duration::from_secs(60)), ..self }
     }
 
-    /// After which an entry is read anew, lease or not: what becomes of a change that nobody is told of, as with a trigger
-    /// that was switched off. Without a lease the bound is what counts.
+    /// Sets the age after which an entry is read again, with a lease or without. It limits the damage of a change that no
+    /// channel reports. The default is 5 minutes. With [`CachedStore::by_age`](crate::CachedStore::by_age) the bound counts,
+    /// if it is shorter.
     pub fn longest(self, longest: Duration) -> Self {
         Self { longest, ..self }
     }

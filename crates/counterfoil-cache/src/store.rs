@@ -261,9 +261,13 @@ impl<S: TokenStore> TokenStore for CachedStore<S> {
         let now = cache.now();
         if !cache.has_lease(now) {
             cache.aside.fetch_add(1, Ordering::Relaxed);
-            // What is read now is newer: with the lease back, nothing older is to be served.
-            cache.entries.remove(selectors);
-            return self.inner.find(selectors).await;
+            let found = self.inner.find(selectors).await?;
+            // Once the lease is back, nothing older is served: no entry, and nothing that a read brings which is under way.
+            match &found {
+                Some(record) => cache.changes.changed(record.id()),
+                None => cache.entries.remove(selectors),
+            }
+            return Ok(found);
         }
         if let Some(entry) = cache.entries.get(selectors) {
             if cache.may_serve(&entry, now) {

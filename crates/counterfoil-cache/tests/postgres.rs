@@ -8,6 +8,7 @@ mod line;
 mod node;
 
 use std::{
+    error::Error as _,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -21,7 +22,7 @@ use counterfoil_cache::{CacheEvent, CachedStore, PostgresChannel, Settings};
 use counterfoil_sqlx::PostgresStore;
 use line::Line;
 use node::{Node, OPERATIONS, Told, act, until, until_served};
-use sqlx::{PgPool, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions as _, PgPool, postgres::PgConnectOptions};
 
 const BOUND: Duration = Duration::from_millis(1000);
 
@@ -68,9 +69,18 @@ impl Beside {
         until(async || self.serves.load(Ordering::SeqCst)).await;
     }
 
-    async fn until_it_stands_aside(&self, because: &str) {
-        let is_said = |event: &CacheEvent| matches!(event, CacheEvent::StoodAside { error, .. } if format!("{error:?}").contains(because));
-        until(async || self.events.lock().unwrap().last().is_some_and(is_said)).await;
+    async fn until_it_stands_aside(&self, because: &str, case: &str) {
+        let began = Instant::now();
+        loop {
+            let last = self.events.lock().unwrap().last().cloned();
+            if let Some(CacheEvent::StoodAside { error, .. }) = &last
+                && error.source().is_some_and(|source| source.to_string().contains(because))
+            {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{case}: {last:?} instead of {because}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// Asks again and again until the answer is `expected`. One that was asked for later than the bound after `changed` must be,
@@ -143,41 +153,265 @@ async fn a_change_by_hand_is_seen_whatever_it_is() {
     database.drop().await;
 }
 
+/// What is wrong with the triggers, the statement that does it, how the event names it, and the statement that undoes it.
+const TRIGGER_FAULTS: [(&str, &str, &str, &str); 12] = [
+    (
+        "disabled",
+        "ALTER TABLE counterfoil_token DISABLE TRIGGER counterfoil_token_changed",
+        "trigger `counterfoil_token_changed` on `counterfoil_token` has state `D` (disabled), expected `A` (fires always)",
+        "ALTER TABLE counterfoil_token ENABLE ALWAYS TRIGGER counterfoil_token_changed",
+    ),
+    (
+        "origin only, as after a restore",
+        "ALTER TABLE counterfoil_token DISABLE TRIGGER ALL; ALTER TABLE counterfoil_token ENABLE TRIGGER ALL",
+        "trigger `counterfoil_token_went` on `counterfoil_token` has state `O` (fires in origin sessions only), \
+         expected `A` (fires always)",
+        ALWAYS_TOKEN,
+    ),
+    (
+        "replica only",
+        "ALTER TABLE counterfoil_selector ENABLE REPLICA TRIGGER counterfoil_selector_changed",
+        "trigger `counterfoil_selector_changed` on `counterfoil_selector` has state `R` (fires in replica sessions \
+         only), expected `A` (fires always)",
+        "ALTER TABLE counterfoil_selector ENABLE ALWAYS TRIGGER counterfoil_selector_changed",
+    ),
+    (
+        "all of the table disabled",
+        "ALTER TABLE counterfoil_selector DISABLE TRIGGER ALL",
+        "trigger `counterfoil_selector_emptied` on `counterfoil_selector` has state `D` (disabled), expected `A`",
+        ALWAYS_SELECTOR,
+    ),
+    (
+        "dropped",
+        "DROP TRIGGER counterfoil_token_went ON counterfoil_token",
+        "trigger `counterfoil_token_went` on `counterfoil_token` is missing",
+        "CREATE TRIGGER counterfoil_token_went AFTER DELETE ON counterfoil_token \
+         FOR EACH ROW EXECUTE FUNCTION counterfoil_tell_token(); \
+         ALTER TABLE counterfoil_token ENABLE ALWAYS TRIGGER counterfoil_token_went",
+    ),
+    (
+        "renamed",
+        "ALTER TRIGGER counterfoil_token_emptied ON counterfoil_token RENAME TO emptied",
+        "trigger `counterfoil_token_emptied` on `counterfoil_token` is missing",
+        "ALTER TRIGGER emptied ON counterfoil_token RENAME TO counterfoil_token_emptied",
+    ),
+    (
+        "limited to a column",
+        "CREATE OR REPLACE TRIGGER counterfoil_token_changed AFTER UPDATE OF body ON counterfoil_token \
+         FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION counterfoil_tell_token(); \
+         ALTER TABLE counterfoil_token ENABLE ALWAYS TRIGGER counterfoil_token_changed",
+        "trigger `counterfoil_token_changed` on `counterfoil_token` fires for other events than the schema's",
+        RECREATE_CHANGED,
+    ),
+    (
+        "with another condition",
+        "CREATE OR REPLACE TRIGGER counterfoil_token_changed AFTER UPDATE ON counterfoil_token \
+         FOR EACH ROW WHEN (OLD.body IS DISTINCT FROM NEW.body) EXECUTE FUNCTION counterfoil_tell_token(); \
+         ALTER TABLE counterfoil_token ENABLE ALWAYS TRIGGER counterfoil_token_changed",
+        "trigger `counterfoil_token_changed` on `counterfoil_token` fires for other events than the schema's",
+        RECREATE_CHANGED,
+    ),
+    (
+        "on another function",
+        "CREATE FUNCTION silent() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+         CREATE OR REPLACE TRIGGER counterfoil_token_changed AFTER UPDATE ON counterfoil_token \
+         FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION silent(); \
+         ALTER TABLE counterfoil_token ENABLE ALWAYS TRIGGER counterfoil_token_changed",
+        "calls another function than the schema's `counterfoil_tell_token`",
+        RECREATE_CHANGED,
+    ),
+    (
+        "on a function that was replaced",
+        "ALTER FUNCTION counterfoil_tell_selector RENAME TO kept; \
+         CREATE FUNCTION counterfoil_tell_selector() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+         CREATE OR REPLACE TRIGGER counterfoil_selector_changed AFTER UPDATE OR DELETE ON counterfoil_selector \
+         FOR EACH ROW EXECUTE FUNCTION counterfoil_tell_selector(); \
+         ALTER TABLE counterfoil_selector ENABLE ALWAYS TRIGGER counterfoil_selector_changed",
+        "trigger `counterfoil_selector_changed` on `counterfoil_selector` calls another function than the schema's",
+        "CREATE OR REPLACE TRIGGER counterfoil_selector_changed AFTER UPDATE OR DELETE ON counterfoil_selector \
+         FOR EACH ROW EXECUTE FUNCTION kept(); DROP FUNCTION counterfoil_tell_selector(); \
+         ALTER FUNCTION kept RENAME TO counterfoil_tell_selector; \
+         ALTER TABLE counterfoil_selector ENABLE ALWAYS TRIGGER counterfoil_selector_changed",
+    ),
+    (
+        "with a function body that was replaced in place",
+        "CREATE OR REPLACE FUNCTION counterfoil_tell_all() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN RETURN NULL; END'",
+        "trigger `counterfoil_token_emptied` on `counterfoil_token` calls another function than the schema's",
+        "CREATE OR REPLACE FUNCTION counterfoil_tell_all() RETURNS trigger LANGUAGE plpgsql AS \
+         $function$ BEGIN PERFORM pg_catalog.pg_notify('counterfoil_changes', '*'); RETURN NULL; END $function$",
+    ),
+    (
+        "on a table that was put aside",
+        "ALTER TABLE counterfoil_selector RENAME TO aside; \
+         CREATE TABLE counterfoil_selector AS SELECT * FROM aside",
+        "trigger `counterfoil_selector_changed` on `counterfoil_selector` is missing",
+        "DROP TABLE counterfoil_selector; ALTER TABLE aside RENAME TO counterfoil_selector",
+    ),
+];
+
+const ALWAYS_TOKEN: &str = "ALTER TABLE counterfoil_token ENABLE TRIGGER ALL, \
+    ENABLE ALWAYS TRIGGER counterfoil_token_went, ENABLE ALWAYS TRIGGER counterfoil_token_changed, \
+    ENABLE ALWAYS TRIGGER counterfoil_token_emptied";
+
+const ALWAYS_SELECTOR: &str = "ALTER TABLE counterfoil_selector ENABLE TRIGGER ALL, \
+    ENABLE ALWAYS TRIGGER counterfoil_selector_changed, ENABLE ALWAYS TRIGGER counterfoil_selector_emptied";
+
+const RECREATE_CHANGED: &str = "CREATE OR REPLACE TRIGGER counterfoil_token_changed AFTER UPDATE ON counterfoil_token \
+    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION counterfoil_tell_token(); \
+    ALTER TABLE counterfoil_token ENABLE ALWAYS TRIGGER counterfoil_token_changed";
+
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_triggers_a_cache_stands_aside_and_names_them() {
+async fn trigger_that_stops_reporting_ends_the_lease_and_is_named() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database().await;
+    let node = beside(database.options()).await;
+    for (fault, statement, named, undone) in TRIGGER_FAULTS {
+        let told = node.issue().await;
+        until_served(&node, &told).await;
+        by_hand(&database, statement).await;
+        let changed = Instant::now();
+        // Nothing says so on the channel: it is the heartbeats that notice it.
+        let revoke = format!(
+            "SET session_replication_role = replica; \
+             UPDATE counterfoil_token SET revoked_at = created_at, revoked_detail = '{{}}' WHERE id = '{}'",
+            told.id
+        );
+        by_hand(&database, &revoke).await;
+        node.sees(&told, "revoked", changed).await;
+        node.until_it_stands_aside(named, fault).await;
+        by_hand(&database, undone).await;
+        node.until_it_serves().await;
+        assert_eq!(node.verdict(&told).await, "revoked", "{fault}");
+    }
+    database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trigger_that_is_not_always_on_keeps_a_new_node_from_serving() {
     let Some(server) = Server::shared() else { return };
     let database = server.database().await;
     let node = beside(database.options()).await;
     let break_off = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'
         AND datname = current_database()";
-    for (statement, missing, mended) in [
-        (
-            "ALTER TABLE counterfoil_token DISABLE TRIGGER counterfoil_token_changed",
-            "changes: counterfoil_token_changed\"",
-            "ALTER TABLE counterfoil_token ENABLE ALWAYS TRIGGER counterfoil_token_changed",
-        ),
-        (
-            "ALTER TABLE counterfoil_selector ENABLE REPLICA TRIGGER counterfoil_selector_changed;
-                ALTER TABLE counterfoil_selector DISABLE TRIGGER counterfoil_selector_emptied",
-            "changes: counterfoil_selector_changed, counterfoil_selector_emptied\"",
-            "ALTER TABLE counterfoil_selector ENABLE TRIGGER counterfoil_selector_changed;
-                ALTER TABLE counterfoil_selector ENABLE TRIGGER counterfoil_selector_emptied",
-        ),
-        (
-            "DROP TRIGGER counterfoil_token_went ON counterfoil_token",
-            "changes: counterfoil_token_went\"",
-            "CREATE TRIGGER counterfoil_token_went AFTER DELETE ON counterfoil_token
-                FOR EACH ROW EXECUTE FUNCTION counterfoil_tell_token()",
-        ),
-    ] {
-        by_hand(&database, statement).await;
-        by_hand(&database, break_off).await;
-        node.until_it_stands_aside(missing).await;
-        by_hand(&database, mended).await;
+    for (fault, statement, named, undone) in TRIGGER_FAULTS {
+        by_hand(&database, &format!("{statement}; {break_off}")).await;
+        node.until_it_stands_aside(named, fault).await;
+        by_hand(&database, undone).await;
         node.until_it_serves().await;
     }
-    let told = node.issue().await;
-    until_served(&node, &told).await;
+    until_served(&node, &node.issue().await).await;
+    database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trigger_that_is_off_between_two_heartbeats_is_noticed() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database().await;
+    let node = beside(database.options()).await;
+    for (off, on) in [
+        ("DISABLE TRIGGER counterfoil_token_changed", "ENABLE ALWAYS TRIGGER counterfoil_token_changed"),
+        (
+            "DISABLE TRIGGER USER",
+            "ENABLE ALWAYS TRIGGER counterfoil_token_went, ENABLE ALWAYS TRIGGER counterfoil_token_changed, \
+             ENABLE ALWAYS TRIGGER counterfoil_token_emptied",
+        ),
+    ] {
+        for separator in ["; ", "; COMMIT; BEGIN; "] {
+            let told = node.issue().await;
+            until_served(&node, &told).await;
+            let statement = [
+                format!("BEGIN; ALTER TABLE counterfoil_token {off}"),
+                format!("UPDATE counterfoil_token SET expires_at = created_at WHERE id = '{}'", told.id),
+                format!("ALTER TABLE counterfoil_token {on}; COMMIT"),
+            ];
+            by_hand(&database, &statement.join(separator)).await;
+            node.sees(&told, "expired", Instant::now()).await;
+            node.until_it_serves().await;
+        }
+    }
+    database.drop().await;
+}
+
+/// The restore leaves the triggers in state `O`, and the revocation comes from a session in which those do not fire.
+#[tokio::test(flavor = "multi_thread")]
+async fn restore_with_triggers_disabled_keeps_nothing_past_the_bound() {
+    let Some(server) = own_cluster() else { return };
+    let [database, backup] = [server.database().await, server.database().await];
+    let source = beside(backup.options()).await;
+    let [here, there] = [beside(database.options()).await, beside(database.options()).await];
+    for format in ["plain", "custom"] {
+        let told = source.issue().await;
+        let dump = server.cluster().dump_data(backup.name(), format);
+        let other = here.issue().await;
+        until_served(&there, &other).await;
+        by_hand(&database, "TRUNCATE counterfoil_token, counterfoil_owner CASCADE").await;
+        server.cluster().restore_data(database.name(), format, &dump);
+        let restored = Instant::now();
+        assert_eq!(there.verdict(&told).await, "ok 1");
+        let revoke = format!(
+            "SET session_replication_role = replica; \
+             UPDATE counterfoil_token SET revoked_at = created_at, revoked_detail = '{{}}' WHERE id = '{}'",
+            told.id
+        );
+        by_hand(&database, &revoke).await;
+        let changed = Instant::now();
+        for node in [&here, &there] {
+            node.sees(&told, "revoked", changed).await;
+            node.until_it_stands_aside("has state `O` (fires in origin sessions only)", format).await;
+            assert_eq!(node.verdict(&told).await, "revoked", "{:?} after the restore", restored.elapsed());
+        }
+        by_hand(&database, ALWAYS_TOKEN).await;
+        here.until_it_stands_aside("trigger `counterfoil_selector_changed`", format).await;
+        by_hand(&database, ALWAYS_SELECTOR).await;
+        here.until_it_serves().await;
+        there.until_it_serves().await;
+    }
+}
+
+/// The role may connect and has no right on any table.
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_by_a_role_that_may_only_connect_costs_a_few_reads_in_the_bound() {
+    const TOKENS: u64 = 5;
+    let Some(server) = Server::shared() else { return };
+    let database = server.database().await;
+    let [here, there] = [beside(database.options()).await, beside(database.options()).await];
+    let stranger = cluster::unique("stranger");
+    by_hand(&database, &format!("CREATE ROLE {stranger} LOGIN")).await;
+    let mut connection = database.options().username(&stranger).connect().await.unwrap();
+    let refused = sqlx::query("SELECT 1 FROM counterfoil_token").execute(&mut connection).await.unwrap_err();
+    assert_eq!(refused.as_database_error().and_then(|error| error.code()).as_deref(), Some("42501"));
+    for payload in ["'garbage ' || n", "'*'", "gen_random_uuid()::text"] {
+        let mut tokens = Vec::new();
+        for _ in 0..TOKENS {
+            let told = here.issue().await;
+            until_served(&there, &told).await;
+            tokens.push(told);
+        }
+        let before = there.store.counts();
+        let began = Instant::now();
+        let flood = format!("SELECT pg_notify('counterfoil_changes', {payload}) FROM generate_series(1, 20) AS n");
+        let mut verdicts = 0;
+        while began.elapsed() < 2 * BOUND {
+            sqlx::query(sqlx::AssertSqlSafe(flood.as_str())).execute(&mut connection).await.unwrap();
+            for told in &tokens {
+                assert_eq!(there.verdict(told).await, "ok 1", "{payload}");
+                verdicts += 1;
+            }
+        }
+        let intervals = u64::try_from(began.elapsed().as_millis() / (BOUND / 4).as_millis()).unwrap();
+        let misses = there.store.counts().misses - before.misses;
+        // At once, and with each heartbeat.
+        assert!(misses <= TOKENS * (intervals + 3), "{payload}: {misses} reads for {verdicts} verifications");
+        // And what is true comes through in between.
+        here.registry.revoke(tokens[0].id, By::unknown()).await.unwrap();
+        let changed = Instant::now();
+        sqlx::query(sqlx::AssertSqlSafe(flood.as_str())).execute(&mut connection).await.unwrap();
+        there.sees(&tokens[0], "revoked", changed).await;
+    }
+    let remains = format!("DROP ROLE {stranger}");
+    drop(connection);
+    by_hand(&database, &remains).await;
     database.drop().await;
 }
 
@@ -200,37 +434,10 @@ async fn a_channel_connects_by_the_options_that_the_pool_has_by_then() {
         "ALTER ROLE {earlier} NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{earlier}'"
     );
     by_hand(&database, &end).await;
-    node.until_it_stands_aside("").await;
+    node.until_it_stands_aside("", "the role may not log in").await;
     node.until_it_serves().await;
     until_served(&node, &node.issue().await).await;
     pool.close().await;
-    database.drop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_notification_is_made_up_for_by_the_longest_age() {
-    let Some(server) = Server::shared() else { return };
-    let database = server.database().await;
-    let pool = database.pool(4).await;
-    let store = PostgresStore::from_pool_or_create(pool.clone()).await.unwrap();
-    let settings = Settings::default().bound(BOUND).longest(Duration::from_millis(300));
-    let (store, listening) =
-        CachedStore::by_lease(store, PostgresChannel::new(&pool), settings, tokio::time::sleep, |_: &CacheEvent| {});
-    tokio::spawn(listening);
-    let node = Node::new(store);
-    let told = node.issue().await;
-    until(async || {
-        node.verdict(&told).await;
-        node.store.counts().entries == 1
-    })
-    .await;
-    let statement = format!(
-        "ALTER TABLE counterfoil_token DISABLE TRIGGER counterfoil_token_changed; \
-         UPDATE counterfoil_token SET expires_at = created_at WHERE id = '{}'",
-        told.id
-    );
-    by_hand(&database, &statement).await;
-    until(async || node.verdict(&told).await == "expired").await;
     database.drop().await;
 }
 

@@ -370,3 +370,24 @@ async fn an_entry_of_one_process_is_read_anew_after_the_bound() {
 const fn settings_bound() -> Duration {
     Duration::from_millis(100)
 }
+
+/// For what nobody reports, with a lease that is renewed all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn entry_older_than_the_longest_age_is_read_again() {
+    let shared = MemoryStore::new();
+    let settings = Settings::default().bound(Duration::from_secs(60)).longest(Duration::from_millis(200));
+    let (store, listening) = CachedStore::by_lease(
+        Gated::new(shared.clone()),
+        Wire::new(),
+        settings,
+        tokio::time::sleep,
+        |_: &CacheEvent| {},
+    );
+    tokio::spawn(listening);
+    let node = Node::new(store);
+    let elsewhere = Node::new(CachedStore::by_age(shared, Settings::default()));
+    let told = node.issue().await;
+    until_served(&node, &told).await;
+    elsewhere.registry.revoke(told.id, By::unknown()).await.unwrap();
+    until(async || node.verdict(&told).await == "revoked").await;
+}

@@ -22,6 +22,8 @@ pub(crate) struct Gated {
     inner: MemoryStore,
     /// How many reads may go through, counted from the first one.
     open_to: watch::Sender<usize>,
+    /// From which read on none is held back.
+    free_from: AtomicUsize,
     held: AtomicUsize,
     reads: AtomicUsize,
     failure: Mutex<Option<StoreErrorKind>>,
@@ -33,6 +35,7 @@ impl Gated {
         Self {
             inner,
             open_to: watch::Sender::new(usize::MAX),
+            free_from: AtomicUsize::new(usize::MAX),
             held: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
             failure: Mutex::default(),
@@ -48,6 +51,11 @@ impl Gated {
     /// Lets the first one of them go on.
     pub(crate) fn release_one(&self) {
         self.open_to.send_modify(|open_to| *open_to += 1);
+    }
+
+    /// Holds back those that wait, and none that begins from now on.
+    pub(crate) fn release_from_now_on(&self) {
+        self.free_from.store(self.reads(), SeqCst);
     }
 
     pub(crate) fn release(&self) {
@@ -82,7 +90,7 @@ impl TokenStore for Gated {
         }
         let found = self.inner.find(selectors).await;
         let mut open_to = self.open_to.subscribe();
-        let is_held = *open_to.borrow() <= number;
+        let is_held = *open_to.borrow() <= number && number < self.free_from.load(SeqCst);
         if is_held {
             self.held.fetch_add(1, SeqCst);
             let _ = open_to.wait_for(|open_to| *open_to > number).await;

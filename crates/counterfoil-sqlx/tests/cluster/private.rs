@@ -100,6 +100,38 @@ impl Cluster {
         self.wait_until_ready();
     }
 
+    /// Dumps the rows of a database's tokens with `pg_dump --data-only --disable-triggers`, to `plain` or `custom`.
+    pub(crate) fn dump_data(&self, database: &str, format: &str) -> PathBuf {
+        let dump = self.directory.join(format!("{database}.{format}"));
+        let tables = ["owner", "token", "selector", "usage"].map(|table| format!("--table=counterfoil_{table}"));
+        let mut program = self.client("pg_dump", database);
+        program.args(["--data-only", "--disable-triggers", "--format", format]).args(tables).arg("--file").arg(&dump);
+        succeed(&mut program);
+        dump
+    }
+
+    /// Restores such a dump, with `psql` or `pg_restore`.
+    pub(crate) fn restore_data(&self, database: &str, format: &str, dump: &Path) {
+        let mut program = if format == "plain" {
+            let mut psql = self.client("psql", database);
+            psql.args(["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--file"]).arg(dump);
+            psql
+        } else {
+            let mut restore = self.client("pg_restore", database);
+            restore.args(["--data-only", "--disable-triggers", "--exit-on-error"]).arg(dump);
+            restore
+        };
+        succeed(&mut program);
+    }
+
+    /// A program of PostgreSQL's for clients, as the superuser.
+    fn client(&self, program: &str, database: &str) -> Command {
+        let mut client = command(&self.programs.join(program), self.user.as_ref());
+        client.arg("--host").arg(&self.directory).arg("--port").arg(self.port.to_string());
+        client.args(["--username=postgres", "--dbname", database]);
+        client
+    }
+
     fn wait_until_ready(&self) {
         let begun = Instant::now();
         loop {
@@ -200,4 +232,9 @@ fn children(parent: Pid) -> Vec<Pid> {
 /// One that has ended meanwhile needs none.
 fn signal(pid: Pid, signal: Signal) {
     let _ = kill(pid, signal);
+}
+
+fn succeed(command: &mut Command) {
+    let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
