@@ -17,7 +17,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use imported::Imported;
 pub use imported::{ImportedDigests, Over};
 pub(crate) use keyed::Binding;
-pub use keyring::{Algorithm, InvalidKeyring, KeyId, Keyring, UnknownKey};
+pub use keyring::{Algorithm, InvalidKeyId, InvalidKeyring, KeyId, Keyring, UnknownKey};
 
 use self::argon2::Phc;
 

@@ -1,10 +1,12 @@
 //! What may be asked for, and what was granted: a ceiling on the bearer, never a grant beyond the owner's rights.
 
 mod catalog;
+mod error;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
 pub use catalog::{CatalogBuilder, InvalidCatalog, Resolved, ScopeCatalog, ScopesRefused, UnknownScopes};
+pub use error::InvalidScope;
 
 /// One thing that a handler requires and a token may hold, such as `parts:read`.
 ///
@@ -21,8 +23,9 @@ pub use catalog::{CatalogBuilder, InvalidCatalog, Resolved, ScopeCatalog, Scopes
 /// # Grammar
 ///
 /// One or more segments joined by `:`, each of one or more of the characters of an RFC 6749 `scope-token` (section
-/// 3.3: printable ASCII but space, `"` and `\`) without `:` and `*`; at most [`Scope::MAX_LEN`] bytes. Scopes are
-/// compared byte by byte: `Parts:read` is another scope.
+/// 3.3: printable ASCII without space, `"` and `\`) except `:`, `*`, `,` and `;`; at most [`Scope::MAX_LEN`] bytes.
+/// A comma or semicolon is nearly always meant as a separator, so it is an error instead of a part of the scope. Scopes
+/// are compared byte by byte: `Parts:read` and `parts:read` are different scopes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(into = "String", try_from = "String"))]
@@ -42,7 +45,10 @@ impl FromStr for Scope {
     type Err = InvalidScope;
 
     fn from_str(text: &str) -> Result<Self, InvalidScope> {
-        check_segments(text, text.len())?;
+        if text.len() <= Self::MAX_LEN && text != "*" && text.ends_with(":*") {
+            return Err(InvalidScope::Pattern { found: text.into() });
+        }
+        check_segments(text, text)?;
         Ok(Self(text.into()))
     }
 }
@@ -96,28 +102,41 @@ impl FromStr for ScopePattern {
     type Err = InvalidScope;
 
     fn from_str(text: &str) -> Result<Self, InvalidScope> {
-        let stem = text.strip_suffix(":*").ok_or(InvalidScope::NoPattern)?;
-        check_segments(stem, text.len())?;
+        let Some(stem) = text.strip_suffix(":*") else {
+            // A defect of its characters is the better hint.
+            check_segments(text, text)?;
+            return Err(InvalidScope::NoPattern { found: text.into() });
+        };
+        check_segments(stem, text)?;
         Ok(Self(text.into()))
     }
 }
 
-fn check_segments(text: &str, length: usize) -> Result<(), InvalidScope> {
-    if length > Scope::MAX_LEN {
-        return Err(InvalidScope::TooLong { found: length });
+/// Checks `text`, which is all of `whole` or the stem of a pattern.
+fn check_segments(text: &str, whole: &str) -> Result<(), InvalidScope> {
+    if whole.len() > Scope::MAX_LEN {
+        return Err(InvalidScope::TooLong { found: whole.len() });
+    }
+    let found = || whole.to_owned();
+    match whole {
+        "" => return Err(InvalidScope::Empty),
+        "*" => return Err(InvalidScope::Everything),
+        _ => {}
     }
     let mut segment_is_empty = true;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b':' if segment_is_empty => return Err(InvalidScope::EmptySegment { at }),
-            b':' => segment_is_empty = true,
-            b'*' => return Err(InvalidScope::Star { at }),
-            0x21 | 0x23..=0x5b | 0x5d..=0x7e => segment_is_empty = false,
-            _ => return Err(InvalidScope::Character { byte, at }),
+    for (at, character) in text.char_indices() {
+        match character {
+            ':' if segment_is_empty => return Err(InvalidScope::EmptySegment { at, found: found() }),
+            ':' => segment_is_empty = true,
+            '*' => return Err(InvalidScope::Star { at, found: found() }),
+            ' ' | ',' | ';' => return Err(InvalidScope::Separator { character, at, found: found() }),
+            '"' | '\\' => return Err(InvalidScope::Character { character, at, found: found() }),
+            _ if character.is_ascii_graphic() => segment_is_empty = false,
+            _ => return Err(InvalidScope::Character { character, at, found: found() }),
         }
     }
     if segment_is_empty {
-        return Err(InvalidScope::EmptySegment { at: text.len() });
+        return Err(InvalidScope::EmptySegment { at: text.len(), found: found() });
     }
     Ok(())
 }
@@ -279,6 +298,10 @@ impl FromStr for Scopes {
         if text.is_empty() {
             return Ok(Self::none());
         }
+        let is_extra = |at: &usize| matches!(text.as_bytes().get(at + 1), None | Some(b' ')) || *at == 0;
+        if let Some(at) = text.match_indices(' ').map(|(at, _)| at).find(is_extra) {
+            return Err(InvalidScope::ExtraSpace { at });
+        }
         Self::from_texts(text.split(' '))
     }
 }
@@ -348,48 +371,158 @@ macro_rules! text_forms {
 text_forms!(Scope);
 text_forms!(ScopePattern);
 
-/// A text that is no scope, no pattern, or one too many.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidScope {
-    /// Longer than [`Scope::MAX_LEN`].
-    #[error("scope too long: found {found} bytes, expected at most {}", Scope::MAX_LEN)]
-    TooLong {
-        /// The length in bytes.
-        found: usize,
-    },
-    /// Two separators in a row, one at an end, or no text at all.
-    #[error("empty scope segment at byte {at}: expected at least one character between separators")]
-    EmptySegment {
-        /// Where the segment should begin.
-        at: usize,
-    },
-    /// A byte that RFC 6749 does not allow in a scope.
-    #[error("byte {byte:#04x} at {at} in a scope: expected printable ascii without space, quote and backslash")]
-    Character {
-        /// The byte.
-        byte: u8,
-        /// Where it stands.
-        at: usize,
-    },
-    /// A `*` that is not the whole last segment of a pattern.
-    #[error("`*` at byte {at} of a scope: expected it alone as the last segment of a pattern, after another segment")]
-    Star {
-        /// Where it stands.
-        at: usize,
-    },
-    /// A pattern that does not end in a segment `*` below another segment.
-    #[error("scope pattern does not end in `:*`")]
-    NoPattern,
-    /// More than [`Scopes::MAX_COUNT`].
-    #[error("too many scopes: expected at most {}", Scopes::MAX_COUNT)]
-    TooMany,
-}
-
 /// The token is good, and does not hold the scope that was demanded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("scope `{scope}` is required")]
 pub struct MissingScope {
     /// Which.
     pub scope: Scope,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invalid_scope_says_what_was_found_and_what_was_expected() {
+        let allowed = "expected printable ASCII except `\"` and `\\`";
+        let single = "expected a single scope; in a text with several scopes, separate them by single spaces";
+        let between = "expected one `:` between segments and none at an end";
+        let star = "expected it only as the last segment of a pattern such as `parts:*`";
+        let everything =
+            "a token cannot hold every scope; list the scopes, or use a pattern below a segment such as `parts:*`";
+        for (text, expected) in [
+            ("", "empty scope: expected 1 to 128 bytes, such as `parts:read`".to_owned()),
+            ("*", format!("scope \"*\": {everything}")),
+            ("a,b", format!("',' at byte 1 of scope \"a,b\": {single}")),
+            ("a, b", format!("',' at byte 1 of scope \"a, b\": {single}")),
+            ("a;b", format!("';' at byte 1 of scope \"a;b\": {single}")),
+            ("parts:read,parts:write", format!("',' at byte 10 of scope \"parts:read,parts:write\": {single}")),
+            ("a b", format!("' ' at byte 1 of scope \"a b\": {single}")),
+            ("parts:read ", format!("' ' at byte 10 of scope \"parts:read \": {single}")),
+            ("a\tb", format!("'\\t' at byte 1 of scope \"a\\tb\": {allowed}")),
+            ("a\n", format!("'\\n' at byte 1 of scope \"a\\n\": {allowed}")),
+            ("\"a\"", format!("'\"' at byte 0 of scope \"\\\"a\\\"\": {allowed}")),
+            ("a\\b", format!("'\\\\' at byte 1 of scope \"a\\\\b\": {allowed}")),
+            ("lese:ger\u{e4}t", format!("'ä' at byte 8 of scope \"lese:gerät\": {allowed}")),
+            ("a\u{202e}", format!("'\\u{{202e}}' at byte 1 of scope \"a\\u{{202e}}\": {allowed}")),
+            (":", format!("empty segment at byte 0 of scope \":\": {between}")),
+            ("a::b", format!("empty segment at byte 2 of scope \"a::b\": {between}")),
+            ("a:", format!("empty segment at byte 2 of scope \"a:\": {between}")),
+            ("parts*", format!("`*` at byte 5 of scope \"parts*\": {star}")),
+            ("*:read", format!("`*` at byte 0 of scope \"*:read\": {star}")),
+            (
+                "parts:*",
+                "\"parts:*\" is a pattern: expected a single scope; patterns are a `ScopePattern` or part of `Scopes`"
+                    .to_owned(),
+            ),
+            (&"a".repeat(129), "scope too long: found 129 bytes, expected at most 128".to_owned()),
+        ] {
+            assert_eq!(text.parse::<Scope>().unwrap_err().to_string(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn invalid_list_of_scopes_says_what_was_found_and_what_was_expected() {
+        let spaces = "of a list of scopes: expected single spaces between scopes and none at an end";
+        for (text, expected) in [
+            (" ", format!("extra space at byte 0 {spaces}")),
+            (" a", format!("extra space at byte 0 {spaces}")),
+            ("a ", format!("extra space at byte 1 {spaces}")),
+            ("a  b", format!("extra space at byte 1 {spaces}")),
+            ("a b  c", format!("extra space at byte 3 {spaces}")),
+            (
+                "parts:read *",
+                "scope \"*\": a token cannot hold every scope; list the scopes, or use a pattern below a segment such as \
+                 `parts:*`"
+                    .to_owned(),
+            ),
+            (
+                "c a,b",
+                "',' at byte 1 of scope \"a,b\": expected a single scope; in a text with several scopes, separate them by \
+                 single spaces"
+                    .to_owned(),
+            ),
+            (
+                "parts:*:read*",
+                "`*` at byte 6 of scope \"parts:*:read*\": expected it only as the last segment of a pattern such as \
+                 `parts:*`"
+                    .to_owned(),
+            ),
+        ] {
+            assert_eq!(text.parse::<Scopes>().unwrap_err().to_string(), expected, "{text:?}");
+        }
+        let elements = Scopes::from_texts(["a", ""]).unwrap_err();
+        assert_eq!(elements, InvalidScope::Empty);
+        let many: Vec<_> = (0..129).map(|number| format!("a{number}")).collect();
+        let many = Scopes::from_texts(many.iter().map(String::as_str)).unwrap_err();
+        assert_eq!(many.to_string(), "too many scopes: found more than 128, expected at most 128");
+    }
+
+    #[test]
+    fn invalid_pattern_says_what_was_found_and_what_was_expected() {
+        for (text, expected) in [
+            ("parts:read", "\"parts:read\" is not a pattern: expected a last segment `*`, such as `parts:*`"),
+            ("", "empty scope: expected 1 to 128 bytes, such as `parts:read`"),
+            (":*", "empty segment at byte 0 of scope \":*\": expected one `:` between segments and none at an end"),
+        ] {
+            assert_eq!(text.parse::<ScopePattern>().unwrap_err().to_string(), expected, "{text:?}");
+        }
+        assert_eq!("*".parse::<ScopePattern>(), Err(InvalidScope::Everything));
+    }
+
+    #[test]
+    fn scope_of_greatest_length_is_accepted_and_one_byte_more_is_not() {
+        for (length, is_accepted) in [(Scope::MAX_LEN - 1, true), (Scope::MAX_LEN, true), (Scope::MAX_LEN + 1, false)] {
+            assert_eq!("a".repeat(length).parse::<Scope>().is_ok(), is_accepted, "scope of {length} bytes");
+            let pattern = format!("{}:*", "a".repeat(length - 2));
+            assert_eq!(pattern.parse::<ScopePattern>().is_ok(), is_accepted, "pattern of {length} bytes");
+            assert_eq!(pattern.parse::<Scopes>().is_ok(), is_accepted, "list of a pattern of {length} bytes");
+            // The limit is on each scope, not on the list.
+            let list = format!("b {}", "a".repeat(length));
+            assert_eq!(list.parse::<Scopes>().is_ok(), is_accepted, "list with a scope of {length} bytes");
+        }
+    }
+
+    #[test]
+    fn scopes_are_compared_byte_by_byte() {
+        let read: Scope = "parts:read".parse().unwrap();
+        let held: Scopes = "parts:read Collections:*".parse().unwrap();
+        for other in ["Parts:read", "parts:Read", "PARTS:READ", "parts:reads", "parts:rea", "arts:read"] {
+            let other: Scope = other.parse().unwrap();
+            assert_ne!(other, read);
+            assert!(!held.allow(&other), "{other}");
+        }
+        assert!(held.allow(&read));
+        assert!(held.allow(&"Collections:7".parse().unwrap()));
+        assert!(!held.allow(&"collections:7".parse().unwrap()));
+        // Two spellings are two scopes, in a set, in its text and in what both of two sets allow.
+        let both: Scopes = "parts:read Parts:read parts:read".parse().unwrap();
+        assert_eq!(both.to_string(), "Parts:read parts:read");
+        assert_eq!(both.intersection(&held).to_string(), "parts:read");
+        let [lower, upper]: [ScopePattern; 2] = ["a:*", "A:*"].map(|text| text.parse().unwrap());
+        assert!(!lower.is_within(&upper) && lower.is_within(&lower));
+    }
+
+    /// Two sets of one pattern and many scopes each, which share as many scopes as both hold together.
+    #[test]
+    fn intersection_past_the_greatest_count_leaves_scopes_out() {
+        let set = |pattern: &str, scopes: &mut dyn Iterator<Item = String>| {
+            let texts: Vec<_> = scopes.chain([pattern.to_owned()]).collect();
+            Scopes::from_texts(texts.iter().map(String::as_str)).unwrap()
+        };
+        // How many scopes each side has besides its pattern → how many scopes both allow.
+        for (each, expected) in [(63, 126), (64, 128), (65, 128), (127, 128)] {
+            let left = set("a:*", &mut (0..each).map(|number| format!("b:{number:03}")));
+            let right = set("b:*", &mut (0..each).map(|number| format!("a:{number:03}")));
+            let both = left.intersection(&right);
+            assert_eq!(both.len(), expected, "{each} scopes on each side");
+            assert_eq!(both, right.intersection(&left));
+            assert!(left.cover(&both) && right.cover(&both));
+            // What is left out is the end of the order, and the result is a set that can be stored and read back.
+            assert!(both.allow(&"a:000".parse().unwrap()));
+            assert_eq!(both.to_string().parse::<Scopes>().unwrap(), both);
+        }
+    }
 }

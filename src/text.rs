@@ -23,7 +23,7 @@ pub enum InvalidText {
         limit: usize,
     },
     /// A control character: NUL, a line break, a delete.
-    #[error("control character U+{character:04X} at byte {at} of a {what}", character = u32::from(*.character))]
+    #[error("{what} with control character U+{character:04X} at byte {at}: expected none", character = u32::from(*.character))]
     Control {
         /// What the text was to be.
         what: &'static str,
@@ -122,3 +122,21 @@ macro_rules! bounded_text {
 }
 
 pub(crate) use bounded_text;
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn invalid_text_says_what_was_found_and_what_was_expected() {
+        for (text, expected) in [
+            ("", Some("empty owner: expected 1 to 8 bytes")),
+            ("123456789", Some("owner too long: found 9 bytes, expected at most 8")),
+            ("ab\nc", Some("owner with control character U+000A at byte 2: expected none")),
+            ("é\u{85}", Some("owner with control character U+0085 at byte 2: expected none")),
+            ("12345678", None),
+        ] {
+            assert_eq!(check(text, "owner", 8).err().map(|error| error.to_string()).as_deref(), expected, "{text:?}");
+        }
+    }
+}

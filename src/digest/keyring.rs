@@ -161,13 +161,16 @@ impl FromStr for Keyring {
             let (Some(id), Some(key), mark, None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
                 return Err(InvalidKeyring::Entry { entry: entry_number });
             };
-            let id: KeyId = id.parse().map_err(|_| InvalidKeyring::Id { entry: entry_number })?;
+            let id: KeyId = id.parse().map_err(|defect| InvalidKeyring::Id { entry: entry_number, defect })?;
             let bytes = decode(key).ok_or(InvalidKeyring::Base64 { entry: entry_number })?;
             if !(32..=128).contains(&bytes.len()) {
                 return Err(InvalidKeyring::Length { entry: entry_number, found: bytes.len() });
             }
-            if keys.iter().any(|key| key.id == id) || seen.contains(&bytes) {
-                return Err(InvalidKeyring::Repeated { entry: entry_number });
+            if keys.iter().any(|key| key.id == id) {
+                return Err(InvalidKeyring::RepeatedId { entry: entry_number, id });
+            }
+            if let Some(first) = seen.iter().position(|known| *known == bytes) {
+                return Err(InvalidKeyring::RepeatedKey { entry: entry_number, first: first + 1 });
             }
             match mark {
                 None => {}
@@ -180,6 +183,9 @@ impl FromStr for Keyring {
             }
             keys.push(Key { id, sub: SubKeys::derive(&bytes) });
             seen.push(bytes);
+        }
+        if keys.is_empty() {
+            return Err(InvalidKeyring::Empty);
         }
         Ok(Self {
             keys: keys.into(),
@@ -220,9 +226,12 @@ pub enum Algorithm {
 ///
 /// Eight, since it is also written into a PHC string, whose `keyid` holds at most eight bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId([u8; 8]);
+pub struct KeyId([u8; KeyId::MAX_LEN]);
 
 impl KeyId {
+    /// The greatest length in bytes.
+    pub const MAX_LEN: usize = 8;
+
     /// The id as it is written.
     pub fn as_str(&self) -> &str {
         let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(self.0.len());
@@ -232,15 +241,18 @@ impl KeyId {
 }
 
 impl FromStr for KeyId {
-    type Err = InvalidKeyring;
+    type Err = InvalidKeyId;
 
-    fn from_str(text: &str) -> Result<Self, InvalidKeyring> {
+    fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let bytes = text.as_bytes();
-        let well_formed = bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-        if !(1..=8).contains(&bytes.len()) || !well_formed {
-            return Err(InvalidKeyring::Id { entry: 1 });
+        if !(1..=Self::MAX_LEN).contains(&bytes.len()) {
+            return Err(InvalidKeyId::Length { found: bytes.len() });
         }
-        let mut id = [0; 8];
+        if let Some(at) = bytes.iter().position(|byte| !is_allowed(*byte)) {
+            return Err(InvalidKeyId::Character { at });
+        }
+        let mut id = [0; Self::MAX_LEN];
         id[..bytes.len()].copy_from_slice(bytes);
         Ok(Self(id))
     }
@@ -266,26 +278,49 @@ pub struct UnknownKey {
     pub id: KeyId,
 }
 
-/// A text that is no keyring. Entries are counted from 1; no part of a key is ever in the message.
+/// A text that is not the id of a server key. The text is not in the message, because it may be a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidKeyId {
+    /// Empty, or longer than [`KeyId::MAX_LEN`].
+    #[error("key id: found {found} bytes, expected 1 to {}", KeyId::MAX_LEN)]
+    Length {
+        /// The length in bytes.
+        found: usize,
+    },
+    /// A character that an id does not have.
+    #[error("key id: found another character at byte {at}, expected letters, digits, `-` and `_`")]
+    Character {
+        /// Its first byte.
+        at: usize,
+    },
+}
+
+/// A text that is not a keyring. Entries are counted from 1; no part of a key is ever in the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidKeyring {
+    /// No entry at all.
+    #[error("empty keyring: expected `id:key:mint`, with a key such as `openssl rand -base64 32` prints")]
+    Empty,
     /// Not of the form `id:key` or `id:key:mint`.
-    #[error("keyring entry {entry}: expected `id:key` or `id:key:mint`")]
+    #[error("keyring entry {entry}: expected `id:key` or `id:key:mint`, and commas or white space between entries")]
     Entry {
-        /// Which entry.
+        /// The number of the entry.
         entry: usize,
     },
-    /// The id is not 1 to 8 letters, digits, `-` and `_`.
-    #[error("keyring entry {entry}: expected an id of 1 to 8 letters, digits, `-` and `_`")]
+    /// The id does not follow the grammar.
+    #[error("keyring entry {entry}: {defect}")]
     Id {
-        /// Which entry.
+        /// The number of the entry.
         entry: usize,
+        /// The defect of the id.
+        defect: InvalidKeyId,
     },
     /// The key is not base64.
-    #[error("keyring entry {entry}: the key is not base64")]
+    #[error("keyring entry {entry}: the key is not base64, expected one such as `openssl rand -base64 32` prints")]
     Base64 {
-        /// Which entry.
+        /// The number of the entry.
         entry: usize,
     },
     /// The key is too short to be strong, or longer than any.
@@ -296,11 +331,21 @@ pub enum InvalidKeyring {
         /// The length in bytes.
         found: usize,
     },
-    /// The id or the key was given before.
-    #[error("keyring entry {entry}: its id or its key is given twice")]
-    Repeated {
-        /// Which entry.
+    /// The id is in the keyring already.
+    #[error("keyring entry {entry}: the id `{id}` is given twice")]
+    RepeatedId {
+        /// The number of the second entry.
         entry: usize,
+        /// The id.
+        id: KeyId,
+    },
+    /// The key is in the keyring already, under another id.
+    #[error("keyring entry {entry}: its key is that of entry {first}, expected another key")]
+    RepeatedKey {
+        /// The number of the second entry.
+        entry: usize,
+        /// The number of the first entry.
+        first: usize,
     },
     /// The third part of an entry is not `mint`.
     #[error("keyring entry {entry}: expected `mint` or nothing after the key")]
@@ -315,9 +360,66 @@ pub enum InvalidKeyring {
         entry: usize,
     },
     /// No entry is marked `mint`.
-    #[error("no key is marked `mint`, expected one")]
+    #[error("no key is marked `mint`: expected one entry `id:key:mint`")]
     NoneMints,
     /// More than [`Keyring::MAX_KEYS`].
-    #[error("too many keys, expected at most {}", Keyring::MAX_KEYS)]
+    #[error("too many keys: found more than {max}, expected at most {max}", max = Keyring::MAX_KEYS)]
     TooMany,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=";
+    const B: &str = "BpcAXdbP3VgqH2lQ2nN9ueEVpv8PPIWFHTgA0RkKVKk=";
+
+    #[test]
+    fn invalid_keyring_says_what_was_found_and_what_was_expected() {
+        let key_printed = "expected one such as `openssl rand -base64 32` prints";
+        let form = "expected `id:key` or `id:key:mint`, and commas or white space between entries";
+        let many: Vec<_> = (0..9u8).map(|number| format!("k{number}:{number}{}", &A[1..])).collect();
+        for (text, expected) in [
+            (
+                String::new(),
+                "empty keyring: expected `id:key:mint`, with a key such as `openssl rand -base64 32` prints".to_owned(),
+            ),
+            (
+                " , \n".into(),
+                "empty keyring: expected `id:key:mint`, with a key such as `openssl rand -base64 32` prints".into(),
+            ),
+            (A.into(), format!("keyring entry 1: {form}")),
+            (format!("k1:{A}:mint;k2:{B}"), format!("keyring entry 1: {form}")),
+            (format!(":{A}:mint"), "keyring entry 1: key id: found 0 bytes, expected 1 to 8".into()),
+            (format!("{A}:k1:mint"), "keyring entry 1: key id: found 44 bytes, expected 1 to 8".into()),
+            (
+                format!("k1:{A}:mint,k.2:{B}"),
+                "keyring entry 2: key id: found another character at byte 1, expected letters, digits, `-` and `_`"
+                    .into(),
+            ),
+            (format!("k1:{A}!:mint"), format!("keyring entry 1: the key is not base64, {key_printed}")),
+            (format!("k1:{}:mint", &A[..40]), "keyring entry 1: found a key of 30 bytes, expected 32 to 128".into()),
+            (format!("k1:{A}:mint,k1:{B}"), "keyring entry 2: the id `k1` is given twice".into()),
+            (format!("k1:{A}:mint,k2:{A}"), "keyring entry 2: its key is that of entry 1, expected another key".into()),
+            (format!("k1:{A}:MINT"), "keyring entry 1: expected `mint` or nothing after the key".into()),
+            (format!("k1:{A}:mint,k2:{B}:mint"), "keyring entry 2: a second key is marked `mint`, expected one".into()),
+            (format!("k1:{A}"), "no key is marked `mint`: expected one entry `id:key:mint`".into()),
+            (many.join(","), "too many keys: found more than 8, expected at most 8".into()),
+        ] {
+            let error = text.parse::<Keyring>().err().map(|error| error.to_string());
+            assert_eq!(error, Some(expected));
+            assert!(!error.is_some_and(|error| error.contains(&A[..8]) || error.contains(&B[..8])));
+        }
+    }
+
+    #[test]
+    fn invalid_key_id_is_not_called_a_keyring() {
+        for (text, expected) in [
+            ("", "key id: found 0 bytes, expected 1 to 8"),
+            ("123456789", "key id: found 9 bytes, expected 1 to 8"),
+            ("k 1", "key id: found another character at byte 1, expected letters, digits, `-` and `_`"),
+        ] {
+            assert_eq!(text.parse::<KeyId>().err().map(|error| error.to_string()).as_deref(), Some(expected));
+        }
+    }
 }

@@ -206,8 +206,9 @@ impl CatalogBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidCatalog`] for a text that is no scope or pattern, for an implication between scopes that are not in the
-    /// catalog, and for a scope that is both listed and never granted.
+    /// [`InvalidCatalog`] for a text that is not a scope or pattern, for a scope or family that is added twice, for an
+    /// implication between scopes that are not in the catalog, and for a scope that is both listed and never granted.
+    /// Repeating an implication or a call of [`never`](Self::never) has no effect.
     pub fn build(self) -> Result<ScopeCatalog, InvalidCatalog> {
         let mut catalog = ScopeCatalog {
             entries: BTreeMap::new(),
@@ -219,10 +220,17 @@ impl CatalogBuilder {
             if catalog.forbids(&scope) {
                 return Err(InvalidCatalog::Contradiction { scope });
             }
-            catalog.entries.insert(scope, Entry { description, reserved, implied: BTreeSet::new() });
+            let entry = Entry { description, reserved, implied: BTreeSet::new() };
+            if catalog.entries.insert(scope.clone(), entry).is_some() {
+                return Err(InvalidCatalog::Repeated { scope: scope.into() });
+            }
         }
         for (pattern, description) in self.families {
-            catalog.families.push((pattern.parse()?, description));
+            let pattern: ScopePattern = pattern.parse()?;
+            if catalog.families.iter().any(|(known, _)| *known == pattern) {
+                return Err(InvalidCatalog::Repeated { scope: pattern.into() });
+            }
+            catalog.families.push((pattern, description));
         }
         let mut direct: BTreeMap<Scope, BTreeSet<Scope>> = BTreeMap::new();
         for (scope, implied) in self.implications {
@@ -250,16 +258,54 @@ pub enum InvalidCatalog {
     /// A text that is no scope or pattern.
     #[error(transparent)]
     Scope(#[from] InvalidScope),
+    /// A scope or family is added twice, or once as a scope and once as reserved.
+    #[error("`{scope}` is in the catalog twice: expected one call of `scope`, `reserved` or `family` for it")]
+    Repeated {
+        /// The scope, or the pattern of the family.
+        scope: String,
+    },
     /// An implication names a scope that the catalog does not list.
-    #[error("scope `{scope}` is named in an implication and not listed")]
+    #[error("scope `{scope}` is part of an implication but not listed: add it with `scope` or `reserved`")]
     NotListed {
-        /// Which.
+        /// The scope.
         scope: Scope,
     },
-    /// A scope is listed, and never granted as well.
-    #[error("scope `{scope}` is listed, and said never to be granted")]
+    /// A scope is listed and can never be granted.
+    #[error("`{scope}` is listed and can never be granted: expected it either listed or in `never`")]
     Contradiction {
-        /// Which.
+        /// The scope.
         scope: Scope,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn catalog_that_contradicts_itself_is_refused_by_name() {
+        let once = "expected one call of `scope`, `reserved` or `family` for it";
+        let never = "is listed and can never be granted: expected it either listed or in `never`";
+        let empty = ScopeCatalog::builder;
+        for (builder, expected) in [
+            (empty().scope("a:b", "one").scope("a:b", "two"), format!("`a:b` is in the catalog twice: {once}")),
+            (empty().scope("a:b", "one").scope("a:b", "one"), format!("`a:b` is in the catalog twice: {once}")),
+            (empty().scope("a:b", "").reserved("a:b", ""), format!("`a:b` is in the catalog twice: {once}")),
+            (empty().reserved("a:b", "").reserved("a:b", ""), format!("`a:b` is in the catalog twice: {once}")),
+            (empty().family("a:*", "").family("a:*", ""), format!("`a:*` is in the catalog twice: {once}")),
+            (empty().scope("a:b", "").never("a:b"), format!("`a:b` {never}")),
+            (empty().scope("a:b", "").never("a:*"), format!("`a:b` {never}")),
+            (
+                empty().scope("a:b", "").implies("a:b", "a:c"),
+                "scope `a:c` is part of an implication but not listed: add it with `scope` or `reserved`".to_owned(),
+            ),
+        ] {
+            assert_eq!(builder.build().err().map(|error| error.to_string()), Some(expected));
+        }
+        let texts = empty().scope("a,b", "").build().err();
+        assert!(matches!(texts, Some(InvalidCatalog::Scope(InvalidScope::Separator { character: ',', at: 1, .. }))));
+        // A scope within a family has a description of its own, and repeated rules have no effect.
+        let good = empty().family("a:*", "").scope("a:b", "").scope("A:b", "").never("c").never("c");
+        assert!(good.implies("a:b", "A:b").implies("a:b", "A:b").build().is_ok());
+    }
 }

@@ -75,22 +75,16 @@ impl FormatBuilder {
     /// imported that could never verify.
     pub fn build(self) -> Result<TokenFormat, InvalidFormat> {
         let Self { mut format, environments } = self;
-        let prefix = format.prefix().as_bytes();
-        let well_formed = prefix.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-        let ends_well =
-            prefix.first().is_some_and(u8::is_ascii_alphabetic) && prefix.last().is_some_and(u8::is_ascii_alphanumeric);
-        if !well_formed || !ends_well || prefix.len() > 32 {
-            return Err(InvalidFormat::Prefix);
-        }
+        check_prefix(format.prefix())?;
         for name in &environments {
             let environment = Environment::new(name)?;
             if format.environments.contains(&environment) {
-                return Err(InvalidFormat::Environment);
+                return Err(InvalidFormat::RepeatedEnvironment { environment });
             }
             format.environments.push(environment);
         }
-        if format.environments.len() > 16 {
-            return Err(InvalidFormat::Environment);
+        if format.environments.len() > MAX_ENVIRONMENTS {
+            return Err(InvalidFormat::TooManyEnvironments { found: format.environments.len() });
         }
         if let Some((least, most)) = format.routing
             && (least == 0 || least > most || most > 64)
@@ -125,16 +119,72 @@ impl FormatBuilder {
     }
 }
 
+const MAX_ENVIRONMENTS: usize = 16;
+const MAX_PREFIX: usize = 32;
+
+fn check_prefix(prefix: &str) -> Result<(), InvalidFormat> {
+    let invalid = |defect| Err(InvalidFormat::Prefix { found: prefix.into(), defect });
+    let is_allowed = |character: &char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    if prefix.is_empty() {
+        return invalid("is empty");
+    }
+    if prefix.len() > MAX_PREFIX {
+        return Err(InvalidFormat::LongPrefix { found: prefix.len() });
+    }
+    if !prefix.chars().all(|character| is_allowed(&character)) {
+        return invalid("has other characters");
+    }
+    if !prefix.starts_with(|character: char| character.is_ascii_alphabetic()) {
+        return invalid("does not begin with a letter");
+    }
+    if prefix.ends_with(['_', '-']) {
+        return invalid("ends in a separator, which the format adds by itself");
+    }
+    Ok(())
+}
+
 /// A format that cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidFormat {
-    /// The prefix is not of the grammar.
-    #[error("prefix: expected 1 to 32 letters, digits, `_` and `-`, a letter first and no `_` or `-` last")]
-    Prefix,
-    /// An environment is not of the grammar, or is given twice, or there are too many.
-    #[error("environment: expected 1 to 16 lower-case letters and digits, at most 16 of them, each once")]
-    Environment,
+    /// The prefix does not follow the grammar.
+    #[error(
+        "prefix {found:?} {defect}: expected letters, digits, `_` and `-`, beginning with a letter and ending with a \
+         letter or digit, such as `acme`"
+    )]
+    Prefix {
+        /// The prefix.
+        found: String,
+        /// The first rule that it breaks.
+        defect: &'static str,
+    },
+    /// The prefix is too long.
+    #[error("prefix too long: found {found} bytes, expected at most {MAX_PREFIX}")]
+    LongPrefix {
+        /// The length in bytes.
+        found: usize,
+    },
+    /// The name of an environment does not follow the grammar.
+    #[error(
+        "environment {found:?}: expected 1 to {} lower-case letters and digits, such as `live`",
+        Environment::MAX_LEN
+    )]
+    Environment {
+        /// The name, cut off after 64 characters.
+        found: String,
+    },
+    /// An environment is given twice.
+    #[error("environment `{environment}` is given twice")]
+    RepeatedEnvironment {
+        /// The environment.
+        environment: Environment,
+    },
+    /// There are more environments than a format can have.
+    #[error("too many environments: found {found}, expected at most {MAX_ENVIRONMENTS}")]
+    TooManyEnvironments {
+        /// The number of environments.
+        found: usize,
+    },
     /// The routing segment's widths are out of range.
     #[error("routing segment of {least} to {most} characters, expected a range within 1 to 64")]
     Routing {
@@ -170,4 +220,47 @@ pub enum InvalidFormat {
         /// The width.
         found: usize,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invalid_name_in_a_format_says_what_was_found_and_what_was_expected() {
+        let prefix = |text: &str| TokenFormat::builder(text).build();
+        let environments = |names: &[&str]| TokenFormat::builder("acme").environments(names.iter().copied()).build();
+        let grammar = "expected letters, digits, `_` and `-`, beginning with a letter and ending with a letter or \
+                       digit, such as `acme`";
+        let environment = "expected 1 to 16 lower-case letters and digits, such as `live`";
+        let many: Vec<_> = (0..17).map(|number| format!("e{number}")).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        for (built, expected) in [
+            (prefix(""), format!("prefix \"\" is empty: {grammar}")),
+            (prefix("7up"), format!("prefix \"7up\" does not begin with a letter: {grammar}")),
+            (prefix("_acme"), format!("prefix \"_acme\" does not begin with a letter: {grammar}")),
+            (
+                prefix("acme_"),
+                format!("prefix \"acme_\" ends in a separator, which the format adds by itself: {grammar}"),
+            ),
+            (
+                prefix("acme-"),
+                format!("prefix \"acme-\" ends in a separator, which the format adds by itself: {grammar}"),
+            ),
+            (prefix("ac me"), format!("prefix \"ac me\" has other characters: {grammar}")),
+            (prefix("ac:me"), format!("prefix \"ac:me\" has other characters: {grammar}")),
+            (prefix("acm\u{e9}"), format!("prefix \"acmé\" has other characters: {grammar}")),
+            (prefix(&"a".repeat(33)), "prefix too long: found 33 bytes, expected at most 32".to_owned()),
+            (environments(&["Live"]), format!("environment \"Live\": {environment}")),
+            (environments(&[""]), format!("environment \"\": {environment}")),
+            (environments(&["live "]), format!("environment \"live \": {environment}")),
+            (environments(&[&"a".repeat(17)]), format!("environment \"{}\": {environment}", "a".repeat(17))),
+            (environments(&[&"a".repeat(999)]), format!("environment \"{}\": {environment}", "a".repeat(64))),
+            (environments(&["live", "test", "live"]), "environment `live` is given twice".to_owned()),
+            (environments(&many), "too many environments: found 17, expected at most 16".to_owned()),
+        ] {
+            assert_eq!(built.err().map(|error| error.to_string()), Some(expected));
+        }
+        assert!(prefix(&"a".repeat(32)).is_ok() && environments(&many[..16]).is_ok());
+    }
 }

@@ -30,7 +30,7 @@ impl Environment {
     pub fn new(text: &str) -> Result<Self, InvalidFormat> {
         let well_formed = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         if !(1..=Self::MAX_LEN).contains(&text.len()) || !well_formed {
-            return Err(InvalidFormat::Environment);
+            return Err(InvalidFormat::Environment { found: text.chars().take(64).collect() });
         }
         Ok(Self(text.into()))
     }
