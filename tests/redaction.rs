@@ -59,8 +59,8 @@ fn an_import_shows_neither_its_digest_nor_what_finds_it_by_that() {
     let imports = ImportedDigests { sha256: true, argon2id: None };
     let sha256: [u8; 32] = std::array::from_fn(|at| 7 + 7 * at as u8);
     for (format, stored) in [
-        (TokenFormat::builder("acme"), hex(&sha256)),
-        (TokenFormat::builder("acme").without_selector(), hex(&sha256)),
+        (TokenFormat::builder("acme"), hex::encode(sha256)),
+        (TokenFormat::builder("acme").without_selector(), hex::encode(sha256)),
         (TokenFormat::builder("acme").without_selector(), STANDARD.encode(sha256)),
         (
             TokenFormat::builder("acme"),
@@ -90,7 +90,7 @@ fn an_import_shows_neither_its_digest_nor_what_finds_it_by_that() {
         hidden.in_debug(&record.to_row());
     }
     let hidden = Hidden::of_server().and_bytes(&sha256);
-    for stored in [format!("{}x", hex(&sha256)), format!("${}", STANDARD.encode(sha256)), "x".repeat(300)] {
+    for stored in [format!("{}x", hex::encode(sha256)), format!("${}", STANDARD.encode(sha256)), "x".repeat(300)] {
         hidden.in_error(&Digest::imported(&stored, Over::Secret).unwrap_err());
     }
 }
@@ -197,7 +197,7 @@ fn a_keyring_that_is_none_is_refused_without_being_shown() {
         format!("2026:{key}{key}:mint"),
         format!("2026:{key}{key}{key}{key}:mint"),
         format!("2026:!{}:mint", &key[1..]),
-        format!("2026:{}:mint", hex(&SERVER_KEY)),
+        format!("2026:{}:mint", hex::encode(SERVER_KEY)),
         format!("2026:{key}:mint,2027:{key}"),
         format!("2026:{key}:mint,2026:{key}"),
         format!("2026:{key}:minted"),
@@ -344,7 +344,7 @@ impl Hidden {
             self.0.insert(format!("{four:#?}").trim_matches(['[', ']', '\n', ' ']).to_owned());
         }
         let base64 = STANDARD.encode(bytes);
-        let hex = hex(bytes);
+        let hex = hex::encode(bytes);
         self.and(&hex).and(&hex.to_uppercase()).and(&base64.replace('+', "-").replace('/', "_")).and(&base64)
     }
 
@@ -376,10 +376,6 @@ impl Hidden {
             panic!("{what} shows `{window}`: {shown}");
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Formats of every shape, each with both ways of making digests.

@@ -339,7 +339,7 @@ impl Vector {
         bytes.extend(self.get("printed").unwrap_or_default().chars().map(|digit| value("format.selector", digit)));
         bytes.extend(self.need("secret").chars().map(|digit| value("format.secret", digit)));
         let salt = self.get("salt").unwrap_or_default();
-        bytes.extend((0..salt.len()).step_by(2).map(|at| u8::from_str_radix(&salt[at..at + 2], 16).unwrap()));
+        bytes.extend(hex::decode(salt).unwrap());
         Script(Mutex::new(bytes))
     }
 

@@ -266,16 +266,13 @@ fn sha256(parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
     hash
 }
 
-/// 64 digits in one case or the other. Both at once is what no software writes, so it is taken as damage.
+/// Reads 64 digits in one case or the other. No software writes both cases at once, so mixed case is an error.
 fn of_hex(text: &str) -> Option<[u8; 32]> {
     if text.bytes().any(|byte| byte.is_ascii_lowercase()) && text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
     }
     let mut hash = [0; 32];
-    for (place, pair) in hash.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
-        let digit = |at: usize| char::from(pair[at]).to_digit(16);
-        *place = u8::try_from(digit(0)? << 4 | digit(1)?).ok()?;
-    }
+    hex::decode_to_slice(text, &mut hash).ok()?;
     Some(hash)
 }
 
