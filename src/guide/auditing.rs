@@ -208,6 +208,8 @@
 //! | the reading path is short | `tests/layers.rs: the_reading_path_is_short` |
 //! | there is no `unsafe` | `#![forbid(unsafe_code)]` in every crate |
 //! | no runtime, web or database crate is below the core | `.ci/tree` |
+//! | dependencies have the licences, sources and versions that `deny.toml` allows | `.ci/run` |
+//! | every crate can be packaged, builds from its package, and has its README, licence texts and metadata there | `.ci/package` |
 //!
 //! # Held by reading alone
 //!

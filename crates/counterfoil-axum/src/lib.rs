@@ -43,3 +43,7 @@ pub use page::SettingsPage;
 pub use proof::{NotLetIn, Proof};
 pub use scope::{Named, RequireScope, RequireScopeService, Scoped};
 pub use self_service::{TokenView, self_service};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -78,3 +78,7 @@ pub use event::CacheEvent;
 pub use postgres::PostgresChannel;
 pub use settings::Settings;
 pub use store::{CachedStore, Counts};
+
+#[cfg(all(doctest, feature = "postgres"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -87,3 +87,7 @@ pub use logout::LoggedOut;
 pub use source::{Absent, Source, TokenError};
 pub use token::FoundToken;
 pub use whoami::{AskError, Revoked, WhoAmI};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -109,3 +109,7 @@ pub use format::{InvalidJwtFormat, JwtFormat, JwtFormatBuilder};
 pub use key::{InvalidKey, PublicKey, SigningKey};
 pub use key_set::{InvalidKeySet, KeySet};
 pub use offline::{OfflineError, OfflineVerifier};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -58,3 +58,7 @@ pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 #[doc(inline)]
 pub use sqlite::SqliteStore;
+
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -123,3 +123,7 @@ mod verified;
 pub use harness::{Fresh, Harness, Job};
 pub use report::{Check, Failure, Outcome, Report};
 pub use verified::{verified, verified_as};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -31,3 +31,7 @@ pub use metadata::{InvalidResource, ResourceMetadata};
 pub use render::Renderer;
 pub use second::{Admission, NotAdmitted, SecondVerifier};
 pub use transport::{MalformedCredential, Transport};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
