@@ -30,6 +30,11 @@ impl StoreError {
     pub const fn kind(&self) -> &StoreErrorKind {
         &self.kind
     }
+
+    /// Returns [`StoreErrorKind::is_transient`] of its kind.
+    pub const fn is_transient(&self) -> bool {
+        self.kind.is_transient()
+    }
 }
 
 impl From<StoreErrorKind> for StoreError {
@@ -81,10 +86,10 @@ pub enum StoreErrorKind {
     /// The selectors of one token belong to more than one record.
     #[error("selectors of one token belong to several records")]
     Ambiguous,
-    /// The store takes no writes now.
+    /// The store takes no writes now, for example because its disk is full. Nothing was written, and reads work.
     #[error("the store is read-only")]
     ReadOnly,
-    /// The store cannot be reached now.
+    /// The store cannot be reached now, or did not finish in time.
     #[error("the store is unavailable")]
     Unavailable,
     /// The tables were made by a newer version of this software.
@@ -132,4 +137,17 @@ pub enum StoreErrorKind {
     /// Anything else; the cause tells.
     #[error("the store failed")]
     Other,
+}
+
+impl StoreErrorKind {
+    /// Returns whether the same call may succeed later.
+    ///
+    /// - [`Unavailable`](Self::Unavailable): retry after a short pause. The cause may be gone already, as with a lock, a
+    ///   lost connection, an I/O error or an interrupted statement.
+    /// - [`ReadOnly`](Self::ReadOnly): retry after somebody has made room on the disk, or made the database writable.
+    ///
+    /// Every other kind fails in the same way until the call, the record, the schema or the software changes.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable | Self::ReadOnly)
+    }
 }

@@ -19,6 +19,7 @@ mod migrate;
 mod open;
 mod revoke;
 mod rows;
+mod transaction;
 mod upkeep;
 mod write;
 
@@ -29,44 +30,73 @@ use counterfoil::{
     record::{Revision, Use},
     store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored},
 };
-use sqlx::SqlitePool;
+use transaction::{Limits, Operation, Reader, Writer};
 
 pub use migrate::MIGRATIONS;
 pub use open::SqliteOptions;
 
 /// A [`TokenStore`] and [`IdempotencyStore`](counterfoil::store::IdempotencyStore) in SQLite.
 ///
-/// Clones share the connections. A call whose future is dropped has written all or nothing.
+/// Clones share the connections. If the future of a call is dropped, the call has written everything or nothing.
+///
+/// Every call ends within the store's [deadline](Self::deadline). After a failure that SQLite may have answered with a
+/// rollback of its own, the connection is closed and another one is opened, in the store's own pools and in a pool that
+/// the application gave. The next call therefore succeeds as soon as the cause is gone; no restart is needed.
 ///
 /// # Errors
 ///
-/// Beside what each method names: [`ReadOnly`](counterfoil::store::StoreErrorKind::ReadOnly) if the file cannot be
-/// written; [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) if another process holds the file's lock
-/// for too long, or no connection comes free in time; [`Other`](counterfoil::store::StoreErrorKind::Other) for the
-/// rest, among it an [`update`](TokenStore::update) that would change a record's owner. The driver's error is the
-/// source.
+/// In addition to what each method lists:
+///
+/// | what SQLite reports | kind | was the change written? |
+/// |---|---|---|
+/// | read-only file (`READONLY`), full disk (`FULL`) | [`ReadOnly`](counterfoil::store::StoreErrorKind::ReadOnly): retry after somebody has made room or given write access | no |
+/// | the write lock is held by another process or connection (`BUSY`), no free connection, or the deadline passed | [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable): retry | no |
+/// | I/O error (`IOERR`, `CANTOPEN`), out of memory (`NOMEM`), an interrupt (`INTERRUPT`) | [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable): retry | no, except that an I/O error at the commit may leave it written |
+/// | everything else, such as a trigger that rolls back, a damaged file, or an [`update`](TokenStore::update) that would change a record's owner | [`Other`](counterfoil::store::StoreErrorKind::Other): a retry fails in the same way | no |
+///
+/// The driver's error is the source.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
-    writer: SqlitePool,
+    writer: Writer,
     // INVARIANT: may be the same pool, of one connection, so a call never asks for a second one while it holds one.
-    readers: SqlitePool,
+    readers: Reader,
+    deadline: Duration,
+    bulk_deadline: Duration,
+}
+
+impl SqliteStore {
+    async fn write<O: Operation>(&self, change: &O) -> Result<O::Output, StoreError> {
+        self.writer.run(Limits { wait: self.deadline, total: self.deadline }, change).await
+    }
+
+    async fn write_in_bulk<O: Operation>(&self, change: &O) -> Result<O::Output, StoreError> {
+        self.writer.run(self.bulk_limits(), change).await
+    }
+
+    async fn read_in_bulk<O: Operation>(&self, read: &O) -> Result<O::Output, StoreError> {
+        self.readers.run(self.bulk_limits(), read).await
+    }
+
+    fn bulk_limits(&self) -> Limits {
+        Limits { wait: self.deadline, total: self.bulk_deadline }
+    }
 }
 
 impl TokenStore for SqliteStore {
     async fn insert(&self, record: &Record, limit: Option<u32>, now: Timestamp) -> Result<(), StoreError> {
-        write::insert(&self.writer, record, limit, now).await
+        self.write(&write::Insert { row: &record.to_row(), limit, now }).await
     }
 
     async fn find(&self, selectors: &[Selector]) -> Result<Option<Arc<Record>>, StoreError> {
-        find::find(&self.readers, selectors).await
+        find::find(&self.readers, self.deadline, selectors).await
     }
 
     async fn get(&self, id: TokenId) -> Result<Option<Stored>, StoreError> {
-        list::get(&self.readers, id).await
+        list::get(&self.readers, self.deadline, id).await
     }
 
     async fn list(&self, query: &ListQuery, now: Timestamp) -> Result<Page, StoreError> {
-        list::list(&self.readers, query, now).await
+        self.read_in_bulk(&list::List { query, now }).await
     }
 
     async fn update(
@@ -76,15 +106,19 @@ impl TokenStore for SqliteStore {
         limit: Option<u32>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        write::update(&self.writer, record, expected, limit, now).await
+        self.write(&write::Update { row: &record.to_row(), expected, limit, now }).await
     }
 
     async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-        revoke::revoke(&self.writer, target, mark, now).await
+        let revoke = revoke::Revoke { target, mark: mark.into(), now };
+        match target {
+            RevokeTarget::Token(_) => self.write(&revoke).await,
+            RevokeTarget::Owner(_) | RevokeTarget::Matching(_) => self.write_in_bulk(&revoke).await,
+        }
     }
 
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
-        upkeep::record_uses(&self.writer, uses).await
+        if uses.is_empty() { Ok(()) } else { self.write_in_bulk(&upkeep::RecordUses(uses)).await }
     }
 
     async fn purge(
@@ -93,14 +127,14 @@ impl TokenStore for SqliteStore {
         expired_before: Option<Timestamp>,
         max_rows: u32,
     ) -> Result<u64, StoreError> {
-        upkeep::purge(&self.writer, revoked_before, expired_before, max_rows).await
+        self.write_in_bulk(&upkeep::Purge { revoked_before, expired_before, max_rows }).await
     }
 
     async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
-        upkeep::claim_warning(&self.writer, id, expiry, threshold).await
+        self.write(&upkeep::ClaimWarning { id, expiry, threshold }).await
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
-        upkeep::count_by_key(&self.readers, key).await
+        self.read_in_bulk(&upkeep::CountByKey(key)).await
     }
 }

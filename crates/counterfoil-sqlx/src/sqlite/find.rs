@@ -1,6 +1,6 @@
 //! The read that every check waits for.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use counterfoil::{
     Record, Selector, TokenId,
@@ -8,7 +8,10 @@ use counterfoil::{
 };
 use sqlx::{QueryBuilder, Sqlite, SqlitePool, sqlite::SqliteRow};
 
-use super::{fault::fault, rows::id_of};
+use super::{
+    rows::id_of,
+    transaction::{Reader, read_within},
+};
 use crate::rows::{record_of, token_columns};
 
 macro_rules! by_selectors {
@@ -36,8 +39,13 @@ const BY_SELECTORS: [&str; 8] = by_selectors![
     "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
 ];
 
-pub(super) async fn find(readers: &SqlitePool, selectors: &[Selector]) -> Result<Option<Arc<Record>>, StoreError> {
-    let Some((row, id)) = single(rows(readers, selectors).await.map_err(fault)?)? else { return Ok(None) };
+pub(super) async fn find(
+    readers: &Reader,
+    deadline: Duration,
+    selectors: &[Selector],
+) -> Result<Option<Arc<Record>>, StoreError> {
+    let rows = read_within(deadline, rows(&readers.pool, selectors)).await?;
+    let Some((row, id)) = single(rows)? else { return Ok(None) };
     Ok(Some(Arc::new(record_of(&row, id)?)))
 }
 
@@ -88,7 +96,7 @@ mod tests {
         let store = SqliteStore::in_memory().await?;
         for sql in BY_SELECTORS {
             let statement = sqlx::query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
-            let plan: Vec<(i64, i64, i64, String)> = statement.fetch_all(&store.readers).await?;
+            let plan: Vec<(i64, i64, i64, String)> = statement.fetch_all(&store.readers.pool).await?;
             let steps: Vec<_> = plan.iter().map(|(.., step)| step.as_str()).collect();
             assert_eq!(
                 steps,

@@ -4,13 +4,13 @@ use counterfoil::{
     Timestamp,
     store::{IdempotencyStore, Reservation, Reserved, StoreError},
 };
-use sqlx::sqlite::SqliteRow;
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     SqliteStore,
     fault::{fault, other},
     rows::{Statement, try_id, value},
-    write::{begin, commit},
+    transaction::Operation,
 };
 
 // Every statement takes a reservation as `?1` to `?8`. The row is that very reservation:
@@ -40,42 +40,87 @@ const RELEASE: &str = concat!("DELETE FROM counterfoil_idempotency WHERE complet
 
 impl IdempotencyStore for SqliteStore {
     async fn reserve(&self, reservation: &Reservation) -> Result<Reserved, StoreError> {
-        let mut transaction = begin(&self.writer).await?;
-        let made = bind(sqlx::query(RESERVE), reservation).execute(&mut *transaction).await.map_err(fault)?;
-        let reserved = if made.rows_affected() > 0 {
-            Reserved::Made
-        } else {
-            let held = bind(sqlx::query(HELD), reservation).fetch_one(&mut *transaction).await.map_err(fault)?;
-            read(&held, reservation).ok_or_else(|| other("a row of `counterfoil_idempotency` cannot be read"))?
-        };
-        commit(transaction).await?;
-        Ok(reserved)
+        self.write(&Reserve(reservation)).await
     }
 
     async fn take_over(&self, abandoned: &Reservation, reservation: &Reservation) -> Result<bool, StoreError> {
-        let statement = bind(bind(sqlx::query(TAKE_OVER), abandoned), reservation);
-        let taken = statement.execute(&self.writer).await.map_err(fault)?;
-        Ok(taken.rows_affected() > 0)
+        self.write(&TakeOver { abandoned, reservation }).await
     }
 
     async fn complete(&self, reservation: &Reservation) -> Result<(), StoreError> {
-        bind(sqlx::query(COMPLETE), reservation).execute(&self.writer).await.map_err(fault)?;
-        Ok(())
+        self.write(&End { statement: COMPLETE, reservation }).await
     }
 
     async fn release(&self, reservation: &Reservation) -> Result<(), StoreError> {
-        bind(sqlx::query(RELEASE), reservation).execute(&self.writer).await.map_err(fault)?;
-        Ok(())
+        self.write(&End { statement: RELEASE, reservation }).await
     }
 
     async fn forget(&self, before: Timestamp, max_rows: u32) -> Result<u64, StoreError> {
+        self.write_in_bulk(&Forget { before, max_rows }).await
+    }
+}
+
+struct Reserve<'a>(&'a Reservation);
+
+impl Operation for Reserve<'_> {
+    type Output = Reserved;
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<Reserved, StoreError> {
+        let made = bind(sqlx::query(RESERVE), self.0).execute(&mut *connection).await.map_err(fault)?;
+        if made.rows_affected() > 0 {
+            return Ok(Reserved::Made);
+        }
+        let held = bind(sqlx::query(HELD), self.0).fetch_one(connection).await.map_err(fault)?;
+        read(&held, self.0).ok_or_else(|| other("a row of `counterfoil_idempotency` cannot be read"))
+    }
+}
+
+struct TakeOver<'a> {
+    abandoned: &'a Reservation,
+    reservation: &'a Reservation,
+}
+
+impl Operation for TakeOver<'_> {
+    type Output = bool;
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+        let statement = bind(bind(sqlx::query(TAKE_OVER), self.abandoned), self.reservation);
+        let taken = statement.execute(connection).await.map_err(fault)?;
+        Ok(taken.rows_affected() > 0)
+    }
+}
+
+/// Completes a reservation, or releases it.
+struct End<'a> {
+    statement: &'static str,
+    reservation: &'a Reservation,
+}
+
+impl Operation for End<'_> {
+    type Output = ();
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        bind(sqlx::query(self.statement), self.reservation).execute(connection).await.map_err(fault)?;
+        Ok(())
+    }
+}
+
+struct Forget {
+    before: Timestamp,
+    max_rows: u32,
+}
+
+impl Operation for Forget {
+    type Output = u64;
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<u64, StoreError> {
         let forgotten = sqlx::query(
             "DELETE FROM counterfoil_idempotency \
              WHERE rowid IN (SELECT rowid FROM counterfoil_idempotency WHERE at < ?1 LIMIT ?2)",
         )
-        .bind(before.unix_millis())
-        .bind(max_rows)
-        .execute(&self.writer)
+        .bind(self.before.unix_millis())
+        .bind(self.max_rows)
+        .execute(connection)
         .await
         .map_err(fault)?;
         Ok(forgotten.rows_affected())

@@ -1,14 +1,18 @@
 //! Records with their usage: one of them, or a page.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use counterfoil::{
     Timestamp, TokenId, Usage,
     store::{Cursor, Filter, LastUseCursor, ListQuery, Order, Page, StoreError, Stored},
 };
-use sqlx::{QueryBuilder, Sqlite, SqlitePool, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
-use super::{fault::fault, rows::id_of};
+use super::{
+    fault::fault,
+    rows::id_of,
+    transaction::{Operation, Reader, read_within},
+};
 use crate::{
     filter::push_filter,
     rows::{record_of, stored_columns, usage_of},
@@ -32,24 +36,34 @@ const GET: &str = concat!(
     " FROM counterfoil_token AS t LEFT JOIN counterfoil_usage AS u ON u.token_id = t.id WHERE t.id = ?1"
 );
 
-pub(super) async fn get(readers: &SqlitePool, id: TokenId) -> Result<Option<Stored>, StoreError> {
+pub(super) async fn get(readers: &Reader, deadline: Duration, id: TokenId) -> Result<Option<Stored>, StoreError> {
     let statement = sqlx::query(GET).bind(id.as_bytes().as_slice());
-    let Some(row) = statement.fetch_optional(readers).await.map_err(fault)? else { return Ok(None) };
+    let Some(row) = read_within(deadline, statement.fetch_optional(&readers.pool)).await? else { return Ok(None) };
     Ok(Some(Stored { record: Arc::new(record_of(&row, id)?), usage: usage_of(&row) }))
 }
 
-pub(super) async fn list(readers: &SqlitePool, query: &ListQuery, now: Timestamp) -> Result<Page, StoreError> {
-    let ListQuery { filter, order, limit } = query;
-    let limit = (*limit).max(1);
-    let wanted = i64::from(limit) + 1;
-    match *order {
-        Order::ById { after } => {
-            let rows = by_id(filter, now, after, wanted).build().fetch_all(readers).await.map_err(fault)?;
-            page(rows, limit, |id, _| Cursor::Id(id))
-        }
-        Order::ByLastUse { after } => {
-            let rows = by_last_use(readers, filter, now, after, wanted).await.map_err(fault)?;
-            page(rows, limit, |id, usage| Cursor::LastUse(LastUseCursor { at: usage.map(|usage| usage.at), id }))
+/// Reads a page.
+pub(super) struct List<'a> {
+    pub(super) query: &'a ListQuery,
+    pub(super) now: Timestamp,
+}
+
+impl Operation for List<'_> {
+    type Output = Page;
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<Page, StoreError> {
+        let ListQuery { filter, order, limit } = self.query;
+        let limit = (*limit).max(1);
+        let wanted = i64::from(limit) + 1;
+        match *order {
+            Order::ById { after } => {
+                let rows = by_id(filter, self.now, after, wanted).build().fetch_all(connection).await.map_err(fault)?;
+                page(rows, limit, |id, _| Cursor::Id(id))
+            }
+            Order::ByLastUse { after } => {
+                let rows = by_last_use(connection, filter, self.now, after, wanted).await.map_err(fault)?;
+                page(rows, limit, |id, usage| Cursor::LastUse(LastUseCursor { at: usage.map(|usage| usage.at), id }))
+            }
         }
     }
 }
@@ -79,13 +93,12 @@ fn page(
 /// First those that were ever used, along the index by use, then the others by id. A token whose first use falls
 /// between the two statements is in neither: the order promises no more.
 async fn by_last_use(
-    readers: &SqlitePool,
+    connection: &mut SqliteConnection,
     filter: &Filter,
     now: Timestamp,
     after: Option<LastUseCursor>,
     wanted: i64,
 ) -> Result<Vec<SqliteRow>, sqlx::Error> {
-    let mut connection = readers.acquire().await?;
     let (after_use, after_id) = match after {
         None => (None, None),
         Some(LastUseCursor { at: Some(at), id }) => (Some((at, id)), None),
@@ -166,7 +179,7 @@ mod tests {
             (unused(&Filter::all(), now, Some(id), 51), by_id_all),
         ] {
             let statement = sqlx::query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", query.sql().as_str())));
-            let plan: Vec<(i64, i64, i64, String)> = statement.fetch_all(&store.readers).await?;
+            let plan: Vec<(i64, i64, i64, String)> = statement.fetch_all(&store.readers.pool).await?;
             let steps: Vec<_> = plan.into_iter().map(|(.., step)| step).collect();
             assert_eq!(steps[0], format!("SEARCH {index}"));
             assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{steps:?}");

@@ -1,12 +1,9 @@
 //! The schema: which one is there, and how it gets there.
 
 use counterfoil::store::StoreError;
-use sqlx::{Row as _, SqliteConnection, SqlitePool};
+use sqlx::{Connection as _, Row as _, SqliteConnection, SqlitePool};
 
-use super::{
-    fault::{fault, is_no_database, other},
-    write::{begin, commit},
-};
+use super::fault::{fault, is_no_database, other};
 use crate::migrate::{Creation, Inventory, SCHEMA, Step, TABLE, TABLES, migration_fault, require_current, run};
 
 /// The schema's steps, in order: each one's version and SQL, a script of several statements.
@@ -29,11 +26,21 @@ pub(super) async fn migrate(writer: &SqlitePool, creation: Creation) -> Result<(
         return Ok(());
     }
     // Of two nodes that start at once the second finds the work done; all steps are made or none.
-    let mut transaction = begin(writer).await?;
-    if version_to_migrate(&mut transaction, &location, creation).await? != Some(KNOWN) {
+    let mut connection = writer.acquire().await.map_err(fault)?;
+    let migrated = migrate_on(&mut connection, &location, creation).await;
+    if migrated.is_err() {
+        // SQLite may have rolled back by itself, which sqlx does not notice.
+        connection.close_on_drop();
+    }
+    migrated
+}
+
+async fn migrate_on(connection: &mut SqliteConnection, location: &str, creation: Creation) -> Result<(), StoreError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
+    if version_to_migrate(&mut transaction, location, creation).await? != Some(KNOWN) {
         run(&mut *transaction, MIGRATIONS).await.map_err(|error| migration_fault(error, fault))?;
     }
-    commit(transaction).await
+    transaction.commit().await.map_err(fault)
 }
 
 /// Refuses a database without a store that this crate can migrate. Writes nothing.

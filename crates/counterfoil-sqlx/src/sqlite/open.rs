@@ -16,48 +16,57 @@ use super::{
     SqliteStore,
     fault::{fault, is_no_database, other},
     migrate::{check, check_foreign_keys, migrate, require_store},
+    transaction::{Origin, Reader, Writer},
 };
 use crate::migrate::Creation;
 
-/// How a file is opened.
+const DEADLINE: Duration = Duration::from_secs(5);
+const BULK_DEADLINE: Duration = Duration::from_secs(60);
+/// More milliseconds would overflow SQLite's number.
+const LONGEST: Duration = Duration::from_secs(24 * 24 * 60 * 60);
+
+/// Options for opening a file.
 ///
 /// ```
 /// use counterfoil_sqlx::sqlite::SqliteOptions;
 /// use std::time::Duration;
 ///
-/// let options = SqliteOptions::default().read_connections(8).busy_timeout(Duration::from_secs(2));
+/// let options = SqliteOptions::default().read_connections(8).deadline(Duration::from_secs(2));
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "options do nothing until a file is opened with them"]
 pub struct SqliteOptions {
     read_connections: u32,
-    busy_timeout: Duration,
+    deadline: Duration,
+    bulk_deadline: Duration,
 }
 
 impl Default for SqliteOptions {
-    /// Four read connections, and five seconds of patience.
+    /// Four read connections, a deadline of five seconds, and one minute for calls that concern many rows.
     fn default() -> Self {
-        Self { read_connections: 4, busy_timeout: Duration::from_secs(5) }
+        Self { read_connections: 4, deadline: DEADLINE, bulk_deadline: BULK_DEADLINE }
     }
 }
 
 impl SqliteOptions {
-    /// At most so many connections that read, each with a thread of its own; at least 1.
+    /// Limits the number of connections that read. Each has a thread of its own. At least 1.
     pub fn read_connections(self, read_connections: u32) -> Self {
         Self { read_connections: read_connections.max(1), ..self }
     }
 
-    /// How long to wait for another process to finish its write, in whole milliseconds; at most 24 days.
-    pub fn busy_timeout(self, busy_timeout: Duration) -> Self {
-        // More would overflow the driver's number.
-        Self { busy_timeout: busy_timeout.min(Duration::from_secs(24 * 24 * 60 * 60)), ..self }
+    /// Limits how long it may take to open the file while another process is busy with it, and sets the
+    /// [`deadline`](SqliteStore::deadline) of the store.
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline: deadline.min(LONGEST), ..self }
+    }
+
+    /// Sets the [`bulk_deadline`](SqliteStore::bulk_deadline) of the store.
+    pub fn bulk_deadline(self, deadline: Duration) -> Self {
+        Self { bulk_deadline: deadline.min(LONGEST), ..self }
     }
 
     fn connect(&self) -> SqliteConnectOptions {
-        SqliteConnectOptions::new()
-            .busy_timeout(self.busy_timeout)
-            .foreign_keys(true)
-            .synchronous(SqliteSynchronous::Full)
+        SqliteConnectOptions::new().busy_timeout(self.deadline).foreign_keys(true).synchronous(SqliteSynchronous::Full)
     }
 }
 
@@ -128,11 +137,12 @@ impl SqliteStore {
             // Before the journal mode, which would change a database of somebody else.
             require_store(&writer).await?;
         }
-        set_write_ahead_log(&writer, options.busy_timeout).await?;
+        set_write_ahead_log(&writer, options.deadline).await?;
         migrate(&writer, creation).await?;
         let reading = connect.pragma("query_only", "ON");
         let readers = lasting(options.read_connections).connect_with(reading).await.map_err(fault)?;
-        Ok(Self { writer, readers })
+        let store = Self::over(Writer::new(writer, Origin::Store), Reader::new(readers, Origin::Store));
+        Ok(store.deadline(options.deadline).bulk_deadline(options.bulk_deadline))
     }
 
     /// Opens a database in memory, which is gone with the last clone of the store: for tests.
@@ -145,7 +155,7 @@ impl SqliteStore {
         let options = SqliteOptions::default().connect().in_memory(true);
         let pool = lasting(1).connect_with(options).await.map_err(fault)?;
         migrate(&pool, Creation::Allowed).await?;
-        Ok(Self { writer: pool.clone(), readers: pool })
+        Ok(Self::over(Writer::new(pool.clone(), Origin::Memory), Reader::new(pool, Origin::Memory)))
     }
 
     /// Opens the store in your application's database, through its pool, and migrates it if its schema is older.
@@ -180,7 +190,7 @@ impl SqliteStore {
     async fn in_pool(pool: SqlitePool, creation: Creation) -> Result<Self, StoreError> {
         check_foreign_keys(&pool).await?;
         migrate(&pool, creation).await?;
-        Ok(Self { writer: pool.clone(), readers: pool })
+        Ok(Self::over_application_pool(pool))
     }
 
     /// Opens the store in a database whose migrations your own migrator runs: those of
@@ -195,15 +205,47 @@ impl SqliteStore {
     pub async fn from_migrated_pool(pool: SqlitePool) -> Result<Self, StoreError> {
         check_foreign_keys(&pool).await?;
         check(&pool).await?;
-        Ok(Self { writer: pool.clone(), readers: pool })
+        Ok(Self::over_application_pool(pool))
     }
 
-    /// Closes the connections, the host's pool too if that was given, once the calls that run have ended. What is
-    /// called afterwards is [`Unavailable`](StoreErrorKind::Unavailable).
+    fn over_application_pool(pool: SqlitePool) -> Self {
+        Self::over(Writer::new(pool.clone(), Origin::Application), Reader::new(pool, Origin::Application))
+    }
+
+    fn over(writer: Writer, readers: Reader) -> Self {
+        Self { writer, readers, deadline: DEADLINE, bulk_deadline: BULK_DEADLINE }
+    }
+
+    /// Limits how long a call may take that concerns one token. The time in which it waits for earlier writes, for a
+    /// connection and for the file's lock is included. Defaults to five seconds; at most 24 days.
+    ///
+    /// After that the call fails with [`Unavailable`](StoreErrorKind::Unavailable), and a change that was not
+    /// committed is never written. Only a commit that has begun is awaited longer, because it writes to the disk and
+    /// waits for no lock.
+    ///
+    /// In a pool of yours a statement that takes too long is not interrupted: the call ends, and the connection is
+    /// closed when the statement has ended. Only the waiting for locks is bounded there, except for readers in the way
+    /// of a database without a write-ahead log.
+    #[must_use = "the deadline belongs to the store that is returned"]
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline: deadline.min(LONGEST), ..self }
+    }
+
+    /// Limits how long a call may take that concerns many rows: `list`, `record_uses`, `purge`, `count_by_key`,
+    /// `forget`, and `revoke` by owner or filter. Defaults to one minute; at most 24 days.
+    ///
+    /// Such a call waits for a connection and for the file's lock no longer than the [`deadline`](Self::deadline).
+    #[must_use = "the deadline belongs to the store that is returned"]
+    pub fn bulk_deadline(self, deadline: Duration) -> Self {
+        Self { bulk_deadline: deadline.min(LONGEST), ..self }
+    }
+
+    /// Closes the connections once the running calls have ended. This includes your own pool if you gave one. Later
+    /// calls return [`Unavailable`](StoreErrorKind::Unavailable).
     pub async fn close(&self) {
-        self.readers.close().await;
+        self.readers.pool.close().await;
         // The last to go: it writes the log back into the file.
-        self.writer.close().await;
+        self.writer.pool.close().await;
     }
 }
 
@@ -278,28 +320,28 @@ mod tests {
         let directory = tempfile::tempdir()?;
         let store = SqliteStore::open_or_create(directory.path().join("tokens.db")).await?;
 
-        let mut writer = store.writer.acquire().await?;
+        let mut writer = store.writer.pool.acquire().await?;
         assert_eq!(settings(&mut writer).await?, ("wal".into(), [2, 1, 5000, 0]));
-        assert!(store.writer.try_acquire().is_none(), "one connection writes");
+        assert!(store.writer.pool.try_acquire().is_none(), "one connection writes");
 
         let mut readers = Vec::new();
         for _ in 0..4 {
-            let mut reader = store.readers.acquire().await?;
+            let mut reader = store.readers.pool.acquire().await?;
             assert_eq!(settings(&mut reader).await?, ("wal".into(), [2, 1, 5000, 1]));
             readers.push(reader);
         }
-        assert_eq!(store.readers.size(), 4);
-        assert_eq!(store.readers.options().get_max_connections(), 4);
+        assert_eq!(store.readers.pool.size(), 4);
+        assert_eq!(store.readers.pool.options().get_max_connections(), 4);
         assert!(sqlx::query("DELETE FROM counterfoil_token").execute(&mut *readers[0]).await.is_err());
 
-        let options = SqliteOptions::default().read_connections(0).busy_timeout(Duration::MAX);
+        let options = SqliteOptions::default().read_connections(0).deadline(Duration::MAX);
         let other = SqliteStore::open_or_create_with(directory.path().join("other.db"), options).await?;
-        assert_eq!(other.readers.options().get_max_connections(), 1);
+        assert_eq!(other.readers.pool.options().get_max_connections(), 1);
 
         let memory = SqliteStore::in_memory().await?;
-        let mut connection = memory.writer.acquire().await?;
+        let mut connection = memory.writer.pool.acquire().await?;
         assert_eq!(settings(&mut connection).await?, ("memory".into(), [2, 1, 5000, 0]));
-        assert!(memory.readers.try_acquire().is_none(), "the same pool, of one connection");
+        assert!(memory.readers.pool.try_acquire().is_none(), "the same pool, of one connection");
         Ok(())
     }
 }

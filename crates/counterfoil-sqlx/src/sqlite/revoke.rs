@@ -1,48 +1,48 @@
 //! Revocation, which reads no record.
 
 use counterfoil::{
-    Mark, Timestamp,
+    Timestamp,
     record::MarkRow,
     store::{Filter, Revocation, RevokeTarget, StoreError},
 };
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqlitePool};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
-use super::{
-    fault::fault,
-    rows::try_id,
-    write::{begin, commit},
-};
+use super::{fault::fault, rows::try_id, transaction::Operation};
 use crate::filter::push_filter;
 
-pub(super) async fn revoke(
-    writer: &SqlitePool,
-    target: &RevokeTarget,
-    mark: &Mark,
-    now: Timestamp,
-) -> Result<Revocation, StoreError> {
-    let MarkRow { at, detail } = mark.into();
+/// Marks what is not revoked yet.
+pub(super) struct Revoke<'a> {
+    pub(super) target: &'a RevokeTarget,
+    pub(super) mark: MarkRow,
+    pub(super) now: Timestamp,
+}
 
-    let mut already =
-        QueryBuilder::<Sqlite>::new("SELECT count(*) FROM counterfoil_token WHERE revoked_at IS NOT NULL");
-    push_target(&mut already, target, now);
+impl Operation for Revoke<'_> {
+    type Output = Revocation;
 
-    // A version that is the greatest one stays: no row may stand in the way of revoking the others.
-    let mut update = QueryBuilder::<Sqlite>::new("UPDATE counterfoil_token SET revoked_at = ");
-    update.push_bind(at).push(", revoked_detail = ").push_bind(detail);
-    update.push(", version = version + (version < 9223372036854775807) WHERE revoked_at IS NULL");
-    push_target(&mut update, target, now);
-    update.push(" RETURNING id");
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<Revocation, StoreError> {
+        let Self { target, mark: MarkRow { at, detail }, now } = self;
 
-    let mut transaction = begin(writer).await?;
-    let already: i64 =
-        already.build().fetch_one(&mut *transaction).await.and_then(|row| row.try_get(0)).map_err(fault)?;
-    let rows = update.build().fetch_all(&mut *transaction).await.map_err(fault)?;
-    commit(transaction).await?;
+        let mut already =
+            QueryBuilder::<Sqlite>::new("SELECT count(*) FROM counterfoil_token WHERE revoked_at IS NOT NULL");
+        push_target(&mut already, target, *now);
 
-    // A row without a whole id is revoked as well, and cannot be named.
-    let mut revoked: Vec<_> = rows.iter().filter_map(|row| try_id(row, 0)).collect();
-    revoked.sort_unstable();
-    Ok(Revocation { revoked, already: already.unsigned_abs() })
+        // A version that is the greatest one stays: no row may stand in the way of revoking the others.
+        let mut update = QueryBuilder::<Sqlite>::new("UPDATE counterfoil_token SET revoked_at = ");
+        update.push_bind(*at).push(", revoked_detail = ").push_bind(detail.as_str());
+        update.push(", version = version + (version < 9223372036854775807) WHERE revoked_at IS NULL");
+        push_target(&mut update, target, *now);
+        update.push(" RETURNING id");
+
+        let already: i64 =
+            already.build().fetch_one(&mut *connection).await.and_then(|row| row.try_get(0)).map_err(fault)?;
+        let rows = update.build().fetch_all(&mut *connection).await.map_err(fault)?;
+
+        // A row without a whole id is revoked as well, and cannot be named.
+        let mut revoked: Vec<_> = rows.iter().filter_map(|row| try_id(row, 0)).collect();
+        revoked.sort_unstable();
+        Ok(Revocation { revoked, already: already.unsigned_abs() })
+    }
 }
 
 fn push_target(query: &mut QueryBuilder<Sqlite>, target: &RevokeTarget, now: Timestamp) {

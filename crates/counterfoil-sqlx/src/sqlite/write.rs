@@ -3,27 +3,18 @@
 use std::collections::BTreeSet;
 
 use counterfoil::{
-    Record, Row, Timestamp, TokenId,
+    Row, Timestamp, TokenId,
     record::{CorruptRecord, Revision},
     store::{StoreError, StoreErrorKind},
 };
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction, sqlite::SqliteRow};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     fault::{fault, other},
     rows::value,
+    transaction::Operation,
 };
 use crate::rows::{bind_row, column, selectors_of};
-
-/// The lock on every owner at once: SQLite has one writer. Taken before the first read, since a transaction that reads
-/// first and finds the file changed when it comes to write fails, however long it waits.
-pub(super) async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, StoreError> {
-    writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)
-}
-
-pub(super) async fn commit(transaction: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
-    transaction.commit().await.map_err(fault)
-}
 
 const INSERT: &str = "INSERT INTO counterfoil_token (id, version, digest_version, expires_at, \
      revoked_at, revoked_detail, suspended_at, suspended_detail, blocked_at, blocked_detail, \
@@ -39,69 +30,77 @@ const UPDATE: &str = "UPDATE counterfoil_token SET version = ?2, digest_version 
      spent_selector = ?17, spent_digest = ?18, spent_key_id = ?19, retiring_until = ?20, body = ?21 \
      WHERE id = ?1";
 
-pub(super) async fn insert(
-    writer: &SqlitePool,
-    record: &Record,
-    limit: Option<u32>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let row = record.to_row();
-    let mut transaction = begin(writer).await?;
-    sqlx::query("INSERT OR IGNORE INTO counterfoil_owner (tenant, owner) VALUES (?1, ?2)")
-        .bind(row.tenant.as_str())
-        .bind(row.owner.as_str())
-        .execute(&mut *transaction)
-        .await
-        .map_err(fault)?;
-    bind_row(sqlx::query(INSERT), &row).execute(&mut *transaction).await.map_err(fault)?;
-    for selector in selectors_of(&row) {
-        add_selector(&mut transaction, row.id, selector).await?;
-    }
-    check_limit(&mut transaction, &row, limit, now).await?;
-    commit(transaction).await
+/// Adds a record, unless the owner has `limit` active tokens.
+pub(super) struct Insert<'a> {
+    pub(super) row: &'a Row,
+    pub(super) limit: Option<u32>,
+    pub(super) now: Timestamp,
 }
 
-pub(super) async fn update(
-    writer: &SqlitePool,
-    record: &Record,
-    expected: Revision,
-    limit: Option<u32>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let row = record.to_row();
-    let mut transaction = begin(writer).await?;
-    let earlier = sqlx::query(
-        "SELECT t.version, t.digest_version, t.tenant, t.owner, \
-         (SELECT group_concat(s.selector, ' ') FROM counterfoil_selector AS s WHERE s.token_id = t.id) \
-         FROM counterfoil_token AS t WHERE t.id = ?1",
-    )
-    .bind(row.id.as_bytes().as_slice())
-    .fetch_optional(&mut *transaction)
-    .await
-    .map_err(fault)?
-    .ok_or(StoreErrorKind::NotFound)?;
-    let earlier = Earlier::of(&earlier, row.id)?;
-    if (earlier.version, earlier.digest_version) != (column(expected.version), column(expected.digest_version)) {
-        return Err(StoreErrorKind::LostRace.into());
-    }
-    if (earlier.tenant, earlier.owner) != (&row.tenant, &row.owner) {
-        return Err(other("the owner and tenant of a record never change"));
-    }
+impl Operation for Insert<'_> {
+    type Output = ();
 
-    bind_row(sqlx::query(UPDATE), &row).execute(&mut *transaction).await.map_err(fault)?;
-    let selectors = selectors_of(&row);
-    for selector in earlier.selectors.difference(&selectors) {
-        sqlx::query("DELETE FROM counterfoil_selector WHERE selector = ?1")
-            .bind(*selector)
-            .execute(&mut *transaction)
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let row = self.row;
+        sqlx::query("INSERT OR IGNORE INTO counterfoil_owner (tenant, owner) VALUES (?1, ?2)")
+            .bind(row.tenant.as_str())
+            .bind(row.owner.as_str())
+            .execute(&mut *connection)
             .await
             .map_err(fault)?;
+        bind_row(sqlx::query(INSERT), row).execute(&mut *connection).await.map_err(fault)?;
+        for selector in selectors_of(row) {
+            add_selector(connection, row.id, selector).await?;
+        }
+        check_limit(connection, row, self.limit, self.now).await
     }
-    for selector in selectors.difference(&earlier.selectors) {
-        add_selector(&mut transaction, row.id, selector).await?;
+}
+
+/// Replaces the record that has the expected revision.
+pub(super) struct Update<'a> {
+    pub(super) row: &'a Row,
+    pub(super) expected: Revision,
+    pub(super) limit: Option<u32>,
+    pub(super) now: Timestamp,
+}
+
+impl Operation for Update<'_> {
+    type Output = ();
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let Self { row, expected, limit, now } = *self;
+        let earlier = sqlx::query(
+            "SELECT t.version, t.digest_version, t.tenant, t.owner, \
+             (SELECT group_concat(s.selector, ' ') FROM counterfoil_selector AS s WHERE s.token_id = t.id) \
+             FROM counterfoil_token AS t WHERE t.id = ?1",
+        )
+        .bind(row.id.as_bytes().as_slice())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(fault)?
+        .ok_or(StoreErrorKind::NotFound)?;
+        let earlier = Earlier::of(&earlier, row.id)?;
+        if (earlier.version, earlier.digest_version) != (column(expected.version), column(expected.digest_version)) {
+            return Err(StoreErrorKind::LostRace.into());
+        }
+        if (earlier.tenant, earlier.owner) != (&row.tenant, &row.owner) {
+            return Err(other("the owner and tenant of a record never change"));
+        }
+
+        bind_row(sqlx::query(UPDATE), row).execute(&mut *connection).await.map_err(fault)?;
+        let selectors = selectors_of(row);
+        for selector in earlier.selectors.difference(&selectors) {
+            sqlx::query("DELETE FROM counterfoil_selector WHERE selector = ?1")
+                .bind(*selector)
+                .execute(&mut *connection)
+                .await
+                .map_err(fault)?;
+        }
+        for selector in selectors.difference(&earlier.selectors) {
+            add_selector(connection, row.id, selector).await?;
+        }
+        check_limit(connection, row, limit, now).await
     }
-    check_limit(&mut transaction, &row, limit, now).await?;
-    commit(transaction).await
 }
 
 /// What a replacement is held against.

@@ -4,14 +4,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod damage;
+mod deadlines;
 mod find;
-mod full_disk;
 mod idempotency;
 mod insert;
 mod list;
 mod opening;
 mod races;
+mod recovery;
 mod revoke;
+mod small_disk;
 mod support;
 mod update;
 mod upkeep;

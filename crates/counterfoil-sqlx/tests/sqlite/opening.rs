@@ -397,8 +397,8 @@ async fn pool_of_empty(path: &Path) {
 async fn a_locked_file_is_unavailable() {
     let store = Fixture::new().await;
     let raw = store.raw().await;
-    let impatient =
-        SqliteStore::open_with(store.path(), SqliteOptions::default().busy_timeout(Duration::ZERO)).await.unwrap();
+    let options = SqliteOptions::default().deadline(Duration::from_millis(200));
+    let impatient = SqliteStore::open_with(store.path(), options).await.unwrap();
     let there = store.insert(record(&owner("ann"))).await;
     let lock = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
     assert_eq!(kind(impatient.insert(&record(&owner("ann")), None, now()).await), StoreErrorKind::Unavailable);
@@ -417,7 +417,7 @@ async fn opening_waits_for_whoever_is_busy_with_the_file() {
     let mut busy = other.begin().await.unwrap();
     sqlx::raw_sql("CREATE TABLE note (id INTEGER PRIMARY KEY)").execute(&mut *busy).await.unwrap();
 
-    let impatient = SqliteOptions::default().busy_timeout(Duration::ZERO);
+    let impatient = SqliteOptions::default().deadline(Duration::ZERO);
     assert_eq!(kind(SqliteStore::open_or_create_with(&path, impatient).await), StoreErrorKind::Unavailable);
     let opening = tokio::spawn(SqliteStore::open_or_create(path));
     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -7,6 +7,7 @@ use counterfoil::{
     store::{RevokeTarget, StoreError, StoreErrorKind},
 };
 use counterfoil_sqlx::SqliteStore;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use tokio::task::JoinSet;
 
 use crate::support::*;
@@ -107,23 +108,41 @@ async fn polled(future: impl Future<Output = Result<(), StoreError>>, mut polls:
 
 /// A client that goes away drops the future at any of its waits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dropped_call_leaves_all_or_nothing_and_the_store_in_order() {
-    let store = Fixture::new().await;
-    let mut newcomers: Vec<Record> = Vec::new();
-    for (polls, is_woken) in (0..40).flat_map(|polls| [(polls, false), (polls, true)]) {
-        let newcomer = record(&owner("ann"));
-        polled(store.store.insert(&newcomer, Some(1000), now()), polls, is_woken).await;
-        newcomers.push(newcomer);
+async fn dropped_call_leaves_everything_or_nothing_and_the_next_one_succeeds() {
+    let directory = tempfile::tempdir().unwrap();
+    let pool = async |connections, name: &str| {
+        let options = SqliteConnectOptions::new().filename(directory.path().join(name)).create_if_missing(true);
+        let options = options.journal_mode(SqliteJournalMode::Wal);
+        SqlitePoolOptions::new().max_connections(connections).connect_with(options).await.unwrap()
+    };
+    for (name, store) in [
+        ("own", SqliteStore::open_or_create(directory.path().join("own.db")).await.unwrap()),
+        ("pool of 1", SqliteStore::from_pool_or_create(pool(1, "one.db").await).await.unwrap()),
+        ("pool of 2", SqliteStore::from_pool_or_create(pool(2, "two.db").await).await.unwrap()),
+        ("memory", SqliteStore::in_memory().await.unwrap()),
+    ] {
+        let mut newcomers: Vec<Record> = Vec::new();
+        for (polls, is_woken) in (0..40).flat_map(|polls| [(polls, false), (polls, true)]) {
+            let newcomer = record(&owner("ann"));
+            polled(store.insert(&newcomer, Some(1000), now()), polls, is_woken).await;
+            newcomers.push(newcomer);
+            // A read never sees what was not committed, and waits for no transaction that nobody ends.
+            for newcomer in newcomers.iter().rev().take(3) {
+                let by_id = store.get(newcomer.id()).await.unwrap().is_some();
+                let by_selector = store.find(&[selector(newcomer)]).await.unwrap().is_some();
+                assert!(!by_id || by_selector, "{name}: a record has all its rows");
+            }
+        }
+        let last = record(&owner("ann"));
+        store.insert(&last, None, now()).await.unwrap();
+        assert!(store.find(&[selector(&last)]).await.unwrap().is_some());
+        let (mut whole, all) = (0, newcomers.len());
+        for newcomer in newcomers {
+            let by_id = store.get(newcomer.id()).await.unwrap().is_some();
+            assert_eq!(by_id, store.find(&[selector(&newcomer)]).await.unwrap().is_some(), "{name}");
+            whole += usize::from(by_id);
+        }
+        assert!((1..all).contains(&whole), "{name}: {whole} of {all} are whole: none was dropped on its way, or all");
+        store.close().await;
     }
-    // The next call waits for no transaction that nobody ends.
-    let last = store.insert(record(&owner("ann"))).await;
-    assert_eq!(store.finds(selector(&last).as_str()).await, Some(last.id()));
-    let (mut whole, all) = (0, newcomers.len());
-    for newcomer in newcomers {
-        let by_id = store.store.get(newcomer.id()).await.unwrap().is_some();
-        let by_selector = store.finds(selector(&newcomer).as_str()).await.is_some();
-        assert_eq!(by_id, by_selector);
-        whole += usize::from(by_id);
-    }
-    assert!((1..all).contains(&whole), "{whole} of {all} were whole: none was dropped on its way, or all were");
 }
