@@ -15,7 +15,7 @@ use std::{fmt, str::FromStr};
 pub use argon2::{Argon2Bounds, Argon2Cost, InvalidCost};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use imported::Imported;
-pub use imported::{ImportedDigests, Over};
+pub use imported::{ImportedAlgorithm, ImportedDigests, Over};
 pub(crate) use keyed::Binding;
 pub use keyring::{Algorithm, InvalidKeyId, InvalidKeyring, KeyId, Keyring, UnknownKey};
 
@@ -49,6 +49,7 @@ use self::argon2::Phc;
 ///
 /// ```text
 /// $imported$over=text$sha256$<43 characters of unpadded URL-safe base64>
+/// $imported$over=text$sha512$<86 characters of unpadded URL-safe base64>
 /// $imported$over=secret$argon2id$v=19$m=65536,t=3,p=4$<salt>$<hash>
 /// ```
 #[derive(Clone)]
@@ -69,30 +70,39 @@ impl Digest {
     /// The greatest length of a digest's text, in bytes.
     pub const MAX_LEN: usize = 256;
 
-    /// A digest as other software stored it, over the secret or the whole text of a token.
+    /// A digest of this algorithm as other software stored it, over the secret or the whole text of a token.
     ///
-    /// It is read as SHA-256 where it is 64 hex digits (in lower or in upper case) or base64 of 32 bytes (in either
-    /// alphabet, padded or not), and as Argon2id where it is a PHC string of its version 19 with `m`, `t` and `p` in this
-    /// order, a salt of 8 to 64 bytes and a hash of 16 to 64. Whether a token's format accepts it, and at which cost, is
-    /// looked at when it is imported and again when it is checked.
+    /// | algorithm | read |
+    /// |---|---|
+    /// | [`Sha256`](ImportedAlgorithm::Sha256) | 64 hex digits in lower or in upper case, or base64 of 32 bytes in either alphabet, padded or not |
+    /// | [`Sha512`](ImportedAlgorithm::Sha512) | 128 hex digits, or base64 of 64 bytes, likewise; also behind `sha512$$` |
+    /// | [`Argon2id`](ImportedAlgorithm::Argon2id) | a PHC string of version 19 with `m`, `t` and `p`, each once and in any order, a salt of 8 to 64 bytes and a hash of 16 to 64; also behind Django's `argon2` |
+    ///
+    /// The token's format decides whether it accepts the digest, and at which cost, when it is imported and again when it
+    /// is checked.
     ///
     /// ```
-    /// use counterfoil::{Digest, digest::Over};
+    /// use counterfoil::{Digest, digest::{ImportedAlgorithm::{Argon2id, Sha256}, Over}};
     ///
-    /// let digest = Digest::imported("9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08", Over::Text)?;
+    /// let hex = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08";
+    /// let digest = Digest::imported(Sha256, hex, Over::Text)?;
     /// assert_eq!(digest.to_text(), "$imported$over=text$sha256$n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg");
     /// assert_eq!(digest.key_id(), None);
+    ///
+    /// let refused = Digest::imported(Argon2id, "$2b$12$LQv3c1yqBWVHxkd0LHAkCO", Over::Text).unwrap_err();
+    /// let expected = "argon2id digest: found bcrypt, expected a phc string that begins with $argon2id$v=19$";
+    /// assert_eq!(refused.to_string(), expected);
     /// # Ok::<(), counterfoil::digest::InvalidDigest>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// [`InvalidDigest`] for anything else.
-    pub fn imported(text: &str, over: Over) -> Result<Self, InvalidDigest> {
+    /// [`InvalidDigest`] for anything else. It names the algorithm if the text shows one.
+    pub fn imported(algorithm: ImportedAlgorithm, text: &str, over: Over) -> Result<Self, InvalidDigest> {
         if text.len() > Self::MAX_LEN {
             return Err(InvalidDigest::TooLong { found: text.len() });
         }
-        Imported::from_foreign(text, over).map(|imported| Self(Form::Imported(Box::new(imported))))
+        Imported::from_foreign(algorithm, text, over).map(|imported| Self(Form::Imported(Box::new(imported))))
     }
 
     /// The id of the server key that the digest was made with; none for a digest that other software made.
@@ -169,9 +179,28 @@ pub enum InvalidDigest {
     /// Neither keyed HMAC-SHA-256 in its version 1 nor Argon2id in its version 19.
     #[error("unknown digest algorithm: expected hmac-sha256 v=1 or argon2id v=19")]
     Algorithm,
-    /// No text that other software stores for a digest that can be imported.
-    #[error("not a digest that can be imported: expected sha-256 in hex or base64, or argon2id v=19 as a phc string")]
-    Foreign,
+    /// A text that is not of the form in which digests of the stated algorithm are stored.
+    #[error("{stated} digest: found {found}, expected {}", stated.expected())]
+    Foreign {
+        /// The algorithm that was stated.
+        stated: ImportedAlgorithm,
+        /// The algorithm or the form that the text shows, in words of this library.
+        found: &'static str,
+    },
+    /// An algorithm, or a version of one, that cannot be imported.
+    #[error("{found} cannot be imported: expected sha256, sha512 or argon2id v=19")]
+    NotImportable {
+        /// The algorithm.
+        found: &'static str,
+    },
+    /// A parameter of a PHC string that cannot be imported, is missing, or is given twice.
+    #[error("malformed digest: parameter {name} {problem}")]
+    Parameter {
+        /// The name.
+        name: &'static str,
+        /// The problem.
+        problem: &'static str,
+    },
     /// A part that is missing, given twice, out of order, or not written in its one form.
     #[error("malformed digest: unreadable {0}")]
     Field(&'static str),

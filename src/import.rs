@@ -1,5 +1,7 @@
 //! A token that another system has made → the record that is kept of it.
 
+use std::sync::Arc;
+
 use crate::{
     annotation::{Annotations, Name},
     digest::{
@@ -21,13 +23,14 @@ use crate::{
 /// for what a [catalog](crate::ScopeCatalog) forbids, which is looked at with every use.
 ///
 /// ```
-/// use counterfoil::digest::{ImportedDigests, Over};
+/// use counterfoil::digest::{ImportedAlgorithm::Sha256, ImportedDigests, Over};
 /// use counterfoil::{Digest, Expiry, Families, Import, Owner, Timestamp, TokenFormat};
 ///
 /// let format = TokenFormat::builder("acme")
 ///     .accepts_imported(ImportedDigests { sha256: true, ..ImportedDigests::default() })
 ///     .build()?;
-/// let digest = Digest::imported("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", Over::Text)?;
+/// let sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+/// let digest = Digest::imported(Sha256, sha256, Over::Text)?;
 /// let made = Timestamp::from_unix_millis(1_700_000_000_000)?;
 ///
 /// let import = Import::new(Owner::new("user-42")?, "acme_dXt8q2RbLm3k", digest, made, Expiry::Never);
@@ -139,16 +142,23 @@ impl Import {
         if self.public.len() > Self::MAX_PUBLIC_LEN || !self.public.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ImportRefused::Public);
         }
-        let text = families.complete(&self.public).ok_or(ImportRefused::Public)?;
-        let presented = families.parse(&text).map_err(|_| ImportRefused::Public)?;
-        let imports = presented.imports.ok_or(ImportRefused::NotAccepted)?;
-        digest.admit(&imports.accepted).map_err(|refused| match refused {
-            NotAdmitted::Algorithm => ImportRefused::NotAccepted,
-            NotAdmitted::Cost(cost) => ImportRefused::Cost(cost),
-        })?;
-        digest.over.of(&text, imports.secret).ok_or(ImportRefused::NoSecret)?;
-        let selector = presented.selector().or_else(|| digest.selector().map(Selector::imported));
-        let environment = presented.environment().map(Environment::new).transpose();
+        // Where two families could have written the public part, the digest decides.
+        let mut refused = ImportRefused::Public;
+        let mut fitting = None;
+        for text in families.complete(&self.public) {
+            match Fitting::of(&text, families, digest) {
+                Ok(found) => {
+                    fitting = Some(found);
+                    break;
+                }
+                Err(reason) if refused == ImportRefused::Public => refused = reason,
+                Err(_) => {}
+            }
+        }
+        if refused == ImportRefused::Public {
+            refused = other_width(&self.public, families).unwrap_or(refused);
+        }
+        let Fitting { selector, environment, routing } = fitting.ok_or(refused)?;
         Ok(Record {
             id: self.id.unwrap_or_else(|| id_of(self.created_at, digest)),
             owner: self.owner,
@@ -161,9 +171,9 @@ impl Import {
             revoked: self.revoked.map(Box::new),
             suspended: self.suspended.map(Box::new),
             blocked: self.blocked.map(Box::new),
-            environment: environment.map_err(|_| ImportRefused::Public)?,
-            routing: presented.routing().map(Into::into),
-            slots: Slots::only(Slot { selector: selector.ok_or(ImportRefused::NotFound)?, digest: self.digest }),
+            environment,
+            routing,
+            slots: Slots::only(Slot { selector, digest: self.digest }),
             public: self.public.into(),
             annotations: self.annotations,
             scopes: self.scopes,
@@ -172,6 +182,48 @@ impl Import {
             unread: None,
         })
     }
+}
+
+/// What a record has of its token's text.
+struct Fitting {
+    selector: Selector,
+    environment: Option<Environment>,
+    routing: Option<Arc<str>>,
+}
+
+impl Fitting {
+    /// What the record has of a token like `text`, if that could be verified with this digest.
+    fn of(text: &str, families: &Families, digest: &Imported) -> Result<Self, ImportRefused> {
+        let presented = families.parse(text).map_err(|_| ImportRefused::Public)?;
+        let imports = presented.imports.ok_or(ImportRefused::NotAccepted)?;
+        digest.admit(&imports.accepted).map_err(|refused| match refused {
+            NotAdmitted::Algorithm => ImportRefused::NotAccepted,
+            NotAdmitted::Cost(cost) => ImportRefused::Cost(cost),
+        })?;
+        digest.over.of(text, imports.secret).ok_or(ImportRefused::NoSecret)?;
+        let selector = presented.selector().or_else(|| digest.selector().map(Selector::imported));
+        let environment = presented.environment().map(Environment::new).transpose();
+        Ok(Self {
+            selector: selector.ok_or(ImportRefused::NotFound)?,
+            environment: environment.map_err(|_| ImportRefused::Public)?,
+            routing: presented.routing().map(Into::into),
+        })
+    }
+}
+
+/// The reason, if `public` would be the public part of a token with a few characters more or fewer.
+fn other_width(public: &str, families: &Families) -> Option<ImportRefused> {
+    let is_read = |public: &str| {
+        let mut texts = families.complete(public);
+        texts.any(|text| families.parse(&text).is_ok_and(|presented| presented.selector().is_some()))
+    };
+    let expected = (1..=3).find_map(|by| {
+        let shorter = public.get(..public.len().checked_sub(by)?);
+        let longer = format!("{public}{}", "0".repeat(by));
+        let is_longer = is_read(&longer).then_some(longer.len());
+        is_longer.or_else(|| shorter.filter(|shorter| is_read(shorter)).map(str::len))
+    });
+    expected.map(|expected| ImportRefused::Width { found: public.len(), expected })
 }
 
 /// An id in the order of ids that are minted.
@@ -189,6 +241,19 @@ pub enum ImportRefused {
     /// No family accepts tokens with this public part, or it cannot say so.
     #[error("public part: expected the beginning of a token of an accepted family, up to its secret")]
     Public,
+    /// The public part has another length than the family's. The secret of such software may vary in width as well, and the
+    /// tokens of other rows would be imported and never verify: describe them with an
+    /// [`ImportedFormat`](crate::token::ImportedFormat).
+    #[error(
+        "public part: found {found} characters, expected {expected}; a fixed width also loses tokens whose secret is of \
+         another width: describe tokens of varying width with an imported format"
+    )]
+    Width {
+        /// The length in bytes.
+        found: usize,
+        /// The nearest length of the family's public parts.
+        expected: usize,
+    },
     /// The token's family accepts no imported digest of this algorithm.
     #[error("digest: the token's family does not accept its algorithm")]
     NotAccepted,

@@ -1,26 +1,32 @@
 //! The half that is handed out: its text, and what the text shows.
 
 mod builder;
+mod characters;
 mod draft;
 mod environment;
 mod families;
 mod format;
 mod id;
+mod imported;
 mod parse;
 mod selector;
+mod shape;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
 pub use builder::{FormatBuilder, InvalidFormat};
+pub use characters::CharacterSet;
 pub use draft::{Draft, InvalidDraft, TokenText};
 pub use environment::Environment;
 pub use families::{AmbiguousFamilies, Families, Family, Head, Needs};
 pub use format::{Checksum, TokenFormat};
 pub use id::{InvalidTokenId, TokenId};
+pub use imported::{ImportedFormat, ImportedFormatBuilder};
 pub use parse::{Malformed, ParseError};
 pub use selector::{InvalidSelector, Selector};
+pub use shape::Shape;
 
 use crate::{digest::ImportedDigests, time::Timestamp};
 

@@ -14,7 +14,7 @@ use counterfoil::{
     Families, Family, Grant, Import, Keyring, Lifetime, MemoryStore, Owner, Presented, Record, Registry, Rotation, Row,
     Timestamp, TokenFormat, check,
     check::selectors,
-    digest::{ImportedDigests, Over},
+    digest::{ImportedAlgorithm, ImportedDigests, Over},
     entropy::{Entropy, NoEntropy},
     event::{Event, EventSink},
     mint::Minted,
@@ -56,7 +56,7 @@ fn a_record_shows_neither_secret_nor_digest() {
 
 #[test]
 fn an_import_shows_neither_its_digest_nor_what_finds_it_by_that() {
-    let imports = ImportedDigests { sha256: true, argon2id: None };
+    let imports = ImportedDigests { sha256: true, ..ImportedDigests::default() };
     let sha256: [u8; 32] = std::array::from_fn(|at| 7 + 7 * at as u8);
     for (format, stored) in [
         (TokenFormat::builder("acme"), hex::encode(sha256)),
@@ -77,7 +77,8 @@ fn an_import_shows_neither_its_digest_nor_what_finds_it_by_that() {
         };
         let families = Families::minting(format.accepts_imported(imports).build().unwrap());
         let hidden = Hidden::of_server().and_bytes(&sha256);
-        let digest = Digest::imported(&stored, Over::Text).unwrap();
+        let algorithm = if stored.starts_with('$') { ImportedAlgorithm::Argon2id } else { ImportedAlgorithm::Sha256 };
+        let digest = Digest::imported(algorithm, &stored, Over::Text).unwrap();
         hidden.in_debug(&digest);
         let owner = Owner::new("user-42").unwrap();
         let public = if families.mint_family().needs().selector.is_some() { "acme_dXt8q2RbLm3k" } else { "acme_" };
@@ -91,7 +92,9 @@ fn an_import_shows_neither_its_digest_nor_what_finds_it_by_that() {
     }
     let hidden = Hidden::of_server().and_bytes(&sha256);
     for stored in [format!("{}x", hex::encode(sha256)), format!("${}", STANDARD.encode(sha256)), "x".repeat(300)] {
-        hidden.in_error(&Digest::imported(&stored, Over::Secret).unwrap_err());
+        for algorithm in [ImportedAlgorithm::Sha256, ImportedAlgorithm::Sha512, ImportedAlgorithm::Argon2id] {
+            hidden.in_error(&Digest::imported(algorithm, &stored, Over::Secret).unwrap_err());
+        }
     }
 }
 

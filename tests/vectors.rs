@@ -128,7 +128,10 @@ fn imported(vector: &Vector) -> Result<(), String> {
         "text" => Over::Text,
         other => panic!("unknown {other}"),
     };
-    let digest = Digest::imported(vector.need("stored"), over);
+    let stored = vector.need("stored");
+    let shown = if stored.starts_with("$argon2") { "argon2id" } else { "sha256" };
+    let algorithm = vector.get("stated").unwrap_or(shown).parse().unwrap();
+    let digest = Digest::imported(algorithm, stored, over);
     if let Some(reason) = vector.get("refused") {
         let Err(error) = digest else { return Err("the digest is read".into()) };
         return same("reason", error.to_string().as_str(), reason);
@@ -397,12 +400,17 @@ impl Vector {
     }
 }
 
-/// Reads `sha256`, `argon2id`, or both; behind the latter the least and the greatest cost, if they are not the usual ones.
+/// Reads `sha256`, `sha512` and `argon2id`; the latter with the least and the greatest cost behind it, if they are not the
+/// default ones.
 fn imports_of(words: &[&str]) -> ImportedDigests {
     let numbers: Vec<u32> = words.iter().filter_map(|word| word.parse().ok()).collect();
     let cost = |at: usize| Argon2Cost::new(numbers[at], numbers[at + 1], numbers[at + 2]).unwrap();
     let bounds = if numbers.is_empty() { Argon2Bounds::default() } else { Argon2Bounds::new(cost(0), cost(3)) };
-    ImportedDigests { sha256: words.contains(&"sha256"), argon2id: words.contains(&"argon2id").then_some(bounds) }
+    ImportedDigests {
+        sha256: words.contains(&"sha256"),
+        sha512: words.contains(&"sha512"),
+        argon2id: words.contains(&"argon2id").then_some(bounds),
+    }
 }
 
 /// Reads the escapes of a value: `\xNN`, `\u{N}`, `<N*c>`.

@@ -1,12 +1,16 @@
 //! What a record may be found by, and what is not looked for at all.
 
 use crate::{
-    digest::{Keyring, imported, keyed},
+    digest::{
+        Keyring,
+        imported::{self, Selecting},
+        keyed,
+    },
     token::{Malformed, ParseError, Presented, Selector, Tag},
 };
 
 /// What the record of `presented` may be found by: one selector if the text prints one, else one for each server key,
-/// and behind them those of an imported SHA-256, if the format accepts such.
+/// and behind them those of an imported hash, if the format accepts such.
 ///
 /// A keyed checksum is held against the keyring here, so that a made-up token dies before any lookup.
 ///
@@ -38,8 +42,8 @@ pub struct Selectors {
 }
 
 impl Selectors {
-    /// One for each key, and one for each part of the text that an imported digest may be over.
-    const MAX: usize = Keyring::MAX_KEYS + 2;
+    /// One for each key, and one for each way in which an imported digest may have been made of the text.
+    const MAX: usize = Keyring::MAX_KEYS + Selecting::MAX;
 
     pub(super) fn of(presented: Presented<'_>, keyring: &Keyring) -> Self {
         let mut items = [Selector::NONE; Self::MAX];
@@ -52,9 +56,10 @@ impl Selectors {
             *item = Selector::derived(key.sub.selector(presented.text));
             len += 1;
         }
-        if let Some(imports) = presented.imports.filter(|imports| imports.accepted.sha256) {
-            for (item, hash) in items[len..].iter_mut().zip(imported::selectors(presented.text, imports.secret)) {
-                *item = Selector::imported(hash);
+        if let Some(imports) = presented.imports.filter(|imports| imports.accepted.is_found_by_hash()) {
+            let sought = imported::selectors(imports.accepted, presented.text, imports.secret);
+            for (item, selecting) in items[len..].iter_mut().zip(sought) {
+                *item = Selector::imported(selecting);
                 len += 1;
             }
         }

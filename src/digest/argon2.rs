@@ -173,7 +173,7 @@ fn parameter<'t>(parameters: &mut impl Iterator<Item = &'t str>, name: &'static 
     text.ok_or(InvalidDigest::Field(name))
 }
 
-fn decimal(text: &str, name: &'static str) -> Result<u32, InvalidDigest> {
+pub(super) fn decimal(text: &str, name: &'static str) -> Result<u32, InvalidDigest> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     let value = if plain { text.parse().ok() } else { None };
     value.ok_or(InvalidDigest::Field(name))

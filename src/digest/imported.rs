@@ -1,11 +1,15 @@
 //! Digests as other software stored them: read, and held against a token until its first use; never made here.
 
+mod foreign;
+
 use base64::{
     Engine as _,
-    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 use zeroize::Zeroizing;
+
+pub use foreign::ImportedAlgorithm;
 
 use super::{
     InvalidDigest,
@@ -33,6 +37,8 @@ use super::{
 pub struct ImportedDigests {
     /// SHA-256.
     pub sha256: bool,
+    /// SHA-512.
+    pub sha512: bool,
     /// Argon2id at costs within these bounds, which are apart from the keyring's own.
     pub argon2id: Option<Argon2Bounds>,
 }
@@ -40,6 +46,11 @@ pub struct ImportedDigests {
 impl ImportedDigests {
     pub(crate) fn is_none(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether one of them is accepted that finds its own row.
+    pub(crate) fn is_found_by_hash(&self) -> bool {
+        self.sha256 || self.sha512
     }
 }
 
@@ -79,6 +90,7 @@ pub(crate) struct Imported {
 #[derive(Clone)]
 enum Value {
     Sha256([u8; 32]),
+    Sha512(Box<[u8; 64]>),
     Argon2id { cost: Argon2Cost, salt: Box<[u8]>, hash: Box<[u8]> },
 }
 
@@ -88,32 +100,24 @@ const SALT_LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
 const HASH_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
 const SHA256_HEAD: &str = "$sha256$";
+const SHA512_HEAD: &str = "$sha512$";
 
 impl Imported {
     /// Reads what the other software wrote.
-    pub(crate) fn from_foreign(text: &str, over: Over) -> Result<Self, InvalidDigest> {
-        if text.starts_with("$argon2") {
-            return Ok(Self { over, value: Value::of_phc(text)? });
-        }
-        let hash = match text.len() {
-            64 => of_hex(text),
-            43 | 44 => of_base64(text),
-            _ => None,
-        };
-        Ok(Self { over, value: Value::Sha256(hash.ok_or(InvalidDigest::Foreign)?) })
+    pub(crate) fn from_foreign(algorithm: ImportedAlgorithm, text: &str, over: Over) -> Result<Self, InvalidDigest> {
+        foreign::read(algorithm, text).map(|value| Self { over, value })
     }
 
     /// Reads the one form that [`to_text`](Self::to_text) writes.
     pub(crate) fn from_text(text: &str) -> Result<Self, InvalidDigest> {
         let of = |over: Over| text.strip_prefix(over.head()).map(|rest| (over, rest));
         let (over, rest) = of(Over::Secret).or_else(|| of(Over::Text)).ok_or(InvalidDigest::Field("over"))?;
-        let value = match rest.strip_prefix(SHA256_HEAD) {
-            Some(value) => {
-                let bytes = URL_SAFE_NO_PAD.decode(value).ok();
-                let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-                Value::Sha256(bytes.ok_or(InvalidDigest::Field("value"))?)
-            }
-            None => Value::of_phc(rest)?,
+        let value = if let Some(value) = rest.strip_prefix(SHA256_HEAD) {
+            Value::Sha256(hash_of(value)?)
+        } else if let Some(value) = rest.strip_prefix(SHA512_HEAD) {
+            Value::Sha512(Box::new(hash_of(value)?))
+        } else {
+            Value::of_phc(rest)?
         };
         Ok(Self { over, value })
     }
@@ -123,6 +127,7 @@ impl Imported {
         let head = self.over.head();
         match &self.value {
             Value::Sha256(hash) => format!("{head}{SHA256_HEAD}{}", URL_SAFE_NO_PAD.encode(hash)),
+            Value::Sha512(hash) => format!("{head}{SHA512_HEAD}{}", URL_SAFE_NO_PAD.encode(**hash)),
             Value::Argon2id { cost, salt, hash } => format!(
                 "{head}$argon2id$v=19$m={},t={},p={}${}${}",
                 cost.memory_kib(),
@@ -137,6 +142,7 @@ impl Imported {
     pub(crate) fn algorithm(&self) -> &'static str {
         match &self.value {
             Value::Sha256(_) => "imported sha256",
+            Value::Sha512(_) => "imported sha512",
             Value::Argon2id { .. } => "imported argon2id",
         }
     }
@@ -145,7 +151,8 @@ impl Imported {
     pub(crate) fn admit(&self, accepted: &ImportedDigests) -> Result<(), NotAdmitted> {
         match &self.value {
             Value::Sha256(_) if accepted.sha256 => Ok(()),
-            Value::Sha256(_) => Err(NotAdmitted::Algorithm),
+            Value::Sha512(_) if accepted.sha512 => Ok(()),
+            Value::Sha256(_) | Value::Sha512(_) => Err(NotAdmitted::Algorithm),
             Value::Argon2id { cost, .. } => {
                 let bounds = accepted.argon2id.ok_or(NotAdmitted::Algorithm)?;
                 bounds.check(*cost).map_err(NotAdmitted::Cost)
@@ -154,9 +161,10 @@ impl Imported {
     }
 
     /// What finds a row of this digest where the token prints nothing that does: a salted hash finds none.
-    pub(crate) fn selector(&self) -> Option<[u8; 16]> {
+    pub(crate) fn selector(&self) -> Option<Selecting> {
         match &self.value {
-            Value::Sha256(hash) => Some(selector_of(hash)),
+            Value::Sha256(hash) => Some(Selecting::Sha256(selector_of(hash))),
+            Value::Sha512(hash) => Some(Selecting::Sha512(selector_of(&**hash))),
             Value::Argon2id { .. } => None,
         }
     }
@@ -173,6 +181,7 @@ impl Imported {
     pub(crate) fn expected(&self) -> [u8; 32] {
         match &self.value {
             Value::Sha256(hash) => *hash,
+            Value::Sha512(hash) => *folded(&**hash),
             Value::Argon2id { hash, .. } => *folded(hash),
         }
     }
@@ -182,6 +191,7 @@ impl Imported {
         let input = input.as_bytes();
         match &self.value {
             Value::Sha256(_) => Hashing::Done(sha256(&[input])),
+            Value::Sha512(_) => Hashing::Done(folded(&*sha512(input))),
             Value::Argon2id { cost, salt, hash } => {
                 let foreign = Foreign { password: input.to_vec().into(), salt: salt.clone(), length: hash.len() };
                 let foreign = Some(Box::new(foreign));
@@ -192,7 +202,7 @@ impl Imported {
 }
 
 impl Value {
-    /// Reads a PHC string without a key id: each parameter once, in order. Costs are held against bounds later.
+    /// Reads the one form of a PHC string that is stored: each parameter once, in order, and no key id.
     fn of_phc(text: &str) -> Result<Self, InvalidDigest> {
         let [parameters, salt, hash] = sections_of(text)?;
         let mut parameters = parameters.split(',');
@@ -200,6 +210,11 @@ impl Value {
         if parameters.next().is_some() {
             return Err(InvalidDigest::Field("parameters"));
         }
+        Self::of_argon2id(cost, salt, hash)
+    }
+
+    /// Reads the salt and the hash. The cost is compared with the bounds later.
+    fn of_argon2id(cost: Argon2Cost, salt: &str, hash: &str) -> Result<Self, InvalidDigest> {
         let bytes = |text: &str, lengths: std::ops::RangeInclusive<usize>| {
             let bytes = STANDARD_NO_PAD.decode(text).ok()?;
             lengths.contains(&bytes.len()).then(|| bytes.into_boxed_slice())
@@ -238,12 +253,29 @@ pub(crate) enum NotAdmitted {
     Cost(InvalidCost),
 }
 
-/// What the rows of a presented token may be found by, in a format that accepts SHA-256 and prints no selector.
-pub(crate) fn selectors<'t>(text: &'t str, secret: Option<&'t str>) -> impl Iterator<Item = [u8; 16]> {
-    [Over::Text, Over::Secret]
-        .into_iter()
-        .filter_map(move |over| over.of(text, secret))
-        .map(|input| selector_of(&sha256(&[input.as_bytes()])))
+/// What finds the row of an imported hash: the algorithm, and bits of a hash of the hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Selecting {
+    Sha256([u8; 16]),
+    Sha512([u8; 16]),
+}
+
+impl Selecting {
+    /// How many there are for one token.
+    pub(crate) const MAX: usize = 4;
+}
+
+/// What the rows of a presented token may be found by, in a format that prints no selector.
+pub(crate) fn selectors<'t>(
+    accepted: ImportedDigests,
+    text: &'t str,
+    secret: Option<&'t str>,
+) -> impl Iterator<Item = Selecting> {
+    let inputs = || [Over::Text, Over::Secret].into_iter().filter_map(move |over| over.of(text, secret));
+    let sha256 = inputs().filter(move |_| accepted.sha256);
+    let sha512 = inputs().filter(move |_| accepted.sha512);
+    let sha256 = sha256.map(|input| Selecting::Sha256(selector_of(&*self::sha256(&[input.as_bytes()]))));
+    sha256.chain(sha512.map(|input| Selecting::Sha512(selector_of(&*self::sha512(input.as_bytes())))))
 }
 
 /// A hash of any length as 32 bytes, equal where the whole hashes are, so that there is one comparison for all.
@@ -252,7 +284,7 @@ pub(crate) fn folded(hash: &[u8]) -> Zeroizing<[u8; 32]> {
 }
 
 /// As many bits as a keyed selector has, of a hash of the hash: a selector may be shown, and a digest may not.
-fn selector_of(hash: &[u8; 32]) -> [u8; 16] {
+fn selector_of(hash: &[u8]) -> [u8; 16] {
     let mut selector = [0; 16];
     selector.copy_from_slice(&sha256(&[b"counterfoil/1/imported-selector", hash])[..16]);
     selector
@@ -266,24 +298,14 @@ fn sha256(parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
     hash
 }
 
-/// Reads 64 digits in one case or the other. No software writes both cases at once, so mixed case is an error.
-fn of_hex(text: &str) -> Option<[u8; 32]> {
-    if text.bytes().any(|byte| byte.is_ascii_lowercase()) && text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return None;
-    }
-    let mut hash = [0; 32];
-    hex::decode_to_slice(text, &mut hash).ok()?;
-    Some(hash)
+fn sha512(input: &[u8]) -> Zeroizing<[u8; 64]> {
+    let mut hash = Zeroizing::new([0; 64]);
+    Sha512::new_with_prefix(input).finalize_into((&mut *hash).into());
+    hash
 }
 
-/// Base64 in either alphabet, padded or not.
-fn of_base64(text: &str) -> Option<[u8; 32]> {
-    let is_url_safe = text.contains(['-', '_']);
-    let bytes = match (is_url_safe, text.ends_with('=')) {
-        (false, false) => STANDARD_NO_PAD.decode(text),
-        (false, true) => STANDARD.decode(text),
-        (true, false) => URL_SAFE_NO_PAD.decode(text),
-        (true, true) => URL_SAFE.decode(text),
-    };
-    bytes.ok()?.try_into().ok()
+/// A hash in the one spelling that is stored.
+fn hash_of<const N: usize>(text: &str) -> Result<[u8; N], InvalidDigest> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidDigest::Field("value"))
 }

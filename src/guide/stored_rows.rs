@@ -56,15 +56,16 @@
 //!
 //! ```text
 //! $imported$over=text$sha256$<43 characters: 32 bytes, base64 of RFC 4648, section 5, unpadded>
+//! $imported$over=text$sha512$<86 characters: 64 bytes, likewise>
 //! $imported$over=secret$argon2id$v=19$m=65536,t=3,p=4$<base64: salt, 8 to 64 bytes>$<base64: 16 to 64 bytes>
 //! ```
 //!
-//! `over` is `text`, the whole token, or `secret`, the segment alone. There is no key in either, and nothing of the row
-//! is bound: neither `id` nor `tenant` nor `owner`. Since `key` is empty,
+//! `over` is `text`, the whole token, or `secret`, the segment alone. None of them has a key, and nothing of the row is
+//! bound: neither `id` nor `tenant` nor `owner`. Since `key` is empty,
 //! [`count_by_key`](crate::TokenStore::count_by_key) counts such a slot under no key.
 //!
-//! Where the token's text prints no selector, an imported SHA-256 is found by `~sha256-` and 22 characters: the first 16
-//! bytes, in unpadded base64 of section 5, of the SHA-256 of `counterfoil/1/imported-selector` and the hash. The first use
+//! Where the token's text prints no selector, an imported SHA-256 is found by `~sha256-` and 22 characters, and a SHA-512
+//! by `~sha512-` and 22 characters: the first 16 bytes, in unpadded base64 of section 5, of the SHA-256 of `counterfoil/1/imported-selector` and the hash. The first use
 //! replaces digest, key and, in that case, selector; `digest_version` goes up by one, and `version` does not.
 //!
 //! # Members of the body

@@ -83,7 +83,7 @@
 //! | cannot | use a digest as a token, or test a guess against one: both kinds of ours are keyed, and the key is not in the database |
 //! | | learn anything of a secret from a selector of ours: it is a public segment of its own, or a keyed hash |
 //! | can | with a format that shows a [hint](crate::token::FormatBuilder::hint), read its characters; 128 bits are left beyond them |
-//! | | test guesses against digests that were *imported* and not used since, and against selectors that begin with `~sha256-`: those are not keyed |
+//! | | test guesses against digests that were *imported* and not used since, and against selectors that begin with `~sha256-` or `~sha512-`: those are not keyed |
 //! | you must | keep the keys out of the database and its backups |
 //!
 //! With the keys as well, they could test guesses, which does not help against 128 random bits.

@@ -35,7 +35,7 @@ impl Registry {
     /// replaced by one of this registry on the token's first use, and its selector too where it was made of the digest.
     ///
     /// ```
-    /// use counterfoil::digest::{ImportedDigests, Over};
+    /// use counterfoil::digest::{ImportedAlgorithm::Sha256, ImportedDigests, Over};
     /// # use counterfoil::{By, Digest, Expiry, Import, Keyring, MemoryStore, Owner, Registry, Timestamp, TokenFormat};
     /// use counterfoil::registry::ImportOutcome;
     ///
@@ -50,7 +50,7 @@ impl Registry {
     /// let rows = [("user-42", "acme_dXt8q2RbLm3k", "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=", 1_700_000_000_000)];
     /// let mut batch = Vec::new();
     /// for (owner, public, sha256, made) in rows {
-    ///     let digest = Digest::imported(sha256, Over::Text)?;
+    ///     let digest = Digest::imported(Sha256, sha256, Over::Text)?;
     ///     let made = Timestamp::from_unix_millis(made)?;
     ///     batch.push(Import::new(Owner::new(owner)?, public, digest, made, Expiry::Never));
     /// }

@@ -62,6 +62,10 @@ impl FormatBuilder {
 
     /// Accepts these digests of other software until their first use, for tokens that are
     /// [imported](crate::Registry::import).
+    ///
+    /// The widths of this format are fixed, and a row does not show how wide its secret is. If the other software's secrets
+    /// vary in width, as base58 does, tokens of another width are imported and never verify: use an
+    /// [`ImportedFormat`](super::ImportedFormat).
     pub fn accepts_imported(mut self, digests: ImportedDigests) -> Self {
         self.format.imports = (!digests.is_none()).then_some(digests);
         self
@@ -208,6 +212,25 @@ pub enum InvalidFormat {
     /// Imported digests in a format with a keyed checksum, which no token of other software has.
     #[error("imported digests in a format with a keyed checksum: no token of other software has one")]
     ImportsUnchecked,
+    /// A prefix or a separator of an [`ImportedFormat`](super::ImportedFormat) that no token can have.
+    #[error("prefix or separator: expected at most 64 printable ascii characters without spaces")]
+    Literal,
+    /// A set of characters that a segment cannot have.
+    #[error("characters: expected printable ascii, and letters, digits, `-` and `_` for a selector")]
+    Characters,
+    /// A range of widths that is empty or too wide.
+    #[error("segment of {least} to {most} characters, expected a range that ends at {limit} or before")]
+    Widths {
+        /// The least width.
+        least: usize,
+        /// The greatest width.
+        most: usize,
+        /// The greatest width that is possible.
+        limit: usize,
+    },
+    /// A selector whose end cannot be found in the text.
+    #[error("selector: expected a separator that does not begin with one of its characters, or a fixed width")]
+    Separator,
     /// The secret can be guessed.
     #[error("secret of {bits} bits beyond the hint, expected at least {}", TokenFormat::MIN_SECRET_BITS)]
     WeakSecret {

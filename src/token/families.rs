@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Draft, Environment, InvalidDraft, Malformed, ParseError, Presented, TokenText};
+use super::{Draft, Environment, InvalidDraft, Malformed, ParseError, Presented, Shape, TokenText};
 use crate::alphabet::Alphabet;
 
 /// A family of tokens: reads their texts and writes them.
@@ -47,8 +47,16 @@ use crate::alphabet::Alphabet;
 /// }
 /// ```
 pub trait Family: fmt::Debug + Send + Sync + 'static {
-    /// How its texts begin and how long they are: no text of another family in the same registry may fit as well.
+    /// How its texts begin and how long they are.
     fn heads(&self) -> Vec<Head>;
+
+    /// The patterns of its texts. No text of another family in the same registry may fit one of them.
+    ///
+    /// By default they are all texts that begin and are as long as [`heads`](Self::heads) says. A family whose texts do not
+    /// begin with a prefix of their own should state its characters, so that it can stand next to others.
+    fn shapes(&self) -> Vec<Shape> {
+        self.heads().iter().map(Shape::of).collect()
+    }
 
     /// Reads `text`.
     ///
@@ -92,15 +100,6 @@ pub struct Head {
     pub shortest: usize,
     /// The greatest length.
     pub longest: usize,
-}
-
-impl Head {
-    /// Whether a text could begin and be as long as both say.
-    fn overlaps(&self, other: &Self) -> bool {
-        (self.text.starts_with(&other.text) || other.text.starts_with(&self.text))
-            && self.shortest <= other.longest
-            && other.shortest <= self.longest
-    }
 }
 
 /// What is drawn for a new token: an alphabet and a number of characters each.
@@ -155,10 +154,10 @@ impl Families {
     ///
     /// [`AmbiguousFamilies`] if a text could be read by two families.
     pub fn accepting(mut self, family: impl Family) -> Result<Self, AmbiguousFamilies> {
-        for head in family.heads() {
-            for other in self.families.iter().flat_map(|other| other.heads()) {
-                if head.overlaps(&other) {
-                    return Err(AmbiguousFamilies { one: other.text, other: head.text });
+        for shape in family.shapes() {
+            for other in self.families.iter().flat_map(|other| other.shapes()) {
+                if shape.overlaps(&other) {
+                    return Err(AmbiguousFamilies { one: other.to_string(), other: shape.to_string() });
                 }
             }
         }
@@ -176,10 +175,10 @@ impl Families {
         self.families.iter().flat_map(|family| family.environments())
     }
 
-    /// A text that is read as a token with this public part.
-    pub(crate) fn complete(&self, public: &str) -> Option<String> {
-        let completed = self.families.iter().filter_map(|family| family.complete(public));
-        completed.into_iter().find(|text| self.parse(text).is_ok_and(|read| read.public().starts_with(public)))
+    /// Texts that are read as tokens with this public part.
+    pub(crate) fn complete(&self, public: &str) -> impl Iterator<Item = String> {
+        let completed = self.families.iter().filter_map(move |family| family.complete(public));
+        completed.filter(move |text| self.parse(text).is_ok_and(|read| read.public().starts_with(public)))
     }
 
     /// Reads `text` by the family that knows it.
@@ -190,8 +189,8 @@ impl Families {
     pub fn parse<'t>(&self, text: &'t str) -> Result<Presented<'t>, ParseError> {
         let mut refused = ParseError::NotOurs;
         if text.len() > Self::MAX_LEN {
-            let is_ours =
-                self.families.iter().flat_map(|family| family.heads()).any(|head| text.starts_with(&head.text));
+            let mut heads = self.families.iter().flat_map(|family| family.heads());
+            let is_ours = heads.any(|head| !head.text.is_empty() && text.starts_with(&head.text));
             return Err(if is_ours {
                 Malformed::TooLong { found: text.len(), limit: Self::MAX_LEN }.into()
             } else {
@@ -217,9 +216,7 @@ impl<F: Family> From<F> for Families {
 
 /// Two families that could read the same text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "two token families could read the same text: one begins `{one}`, the other `{other}`, and their lengths overlap"
-)]
+#[error("two token families could read the same text: `{one}` and `{other}`")]
 pub struct AmbiguousFamilies {
     one: String,
     other: String,

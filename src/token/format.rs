@@ -1,6 +1,9 @@
 //! The grammar of one family of tokens.
 
-use super::{Draft, Environment, Family, FormatBuilder, Head, InvalidDraft, Needs, ParseError, Presented, TokenText};
+use super::{
+    CharacterSet, Draft, Environment, Family, FormatBuilder, Head, InvalidDraft, Needs, ParseError, Presented, Shape,
+    TokenText,
+};
 use crate::{alphabet::Alphabet, digest::ImportedDigests};
 
 /// The grammar of one family of tokens: plain data without keys, so that clients and scanners can use it too.
@@ -172,6 +175,20 @@ impl Family for TokenFormat {
         let of_environment =
             |environment: &Environment| head(format!("{}{environment}_", self.head), environment.as_str().len() + 1);
         self.environments.iter().map(of_environment).collect()
+    }
+
+    fn shapes(&self) -> Vec<Shape> {
+        let rest = |mut shape: Shape| {
+            if let Some((least, most)) = self.routing {
+                shape = shape.run(CharacterSet::ROUTING, least..=most).literal("_");
+            }
+            if let Some((alphabet, width)) = self.selector {
+                shape = shape.run(alphabet.into(), width..=width).literal("_");
+            }
+            let (alphabet, width) = (self.secret.0, self.secret.1 + self.check_width());
+            shape.run(alphabet.into(), width..=width)
+        };
+        self.heads().iter().map(|head| rest(Shape::new().literal(&head.text))).collect()
     }
 
     fn parse<'t>(&self, text: &'t str) -> Result<Presented<'t>, ParseError> {

@@ -5,12 +5,13 @@ use std::{fmt, str::FromStr};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::Printed;
+use crate::digest::imported::Selecting;
 
 /// What finds the record of a presented token: an indexed, unique text of at most [`Selector::MAX_LEN`] bytes.
 ///
 /// Where the format prints one, it is that segment; else it is `~` and a keyed hash of the token's text, so that the
-/// column tells nothing of the secret. A token that was imported with a SHA-256 and prints none is found by `~sha256-`
-/// and a hash of that, until its first use. Selectors are unique over the current, retiring and spent ones of all records.
+/// column tells nothing of the secret. A token that prints none and was imported with a SHA-256 or a SHA-512 is found by
+/// `~sha256-` or `~sha512-` and a hash of that, until its first use. Selectors are unique over the current, retiring and spent ones of all records.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(align(8))]
 pub struct Selector {
@@ -43,8 +44,11 @@ impl Selector {
     }
 
     /// By its mark and its length it is no derived one, and no printed one either.
-    pub(crate) fn imported(hash: [u8; 16]) -> Self {
-        Self::marked(b"~sha256-", hash)
+    pub(crate) fn imported(selecting: Selecting) -> Self {
+        match selecting {
+            Selecting::Sha256(hash) => Self::marked(b"~sha256-", hash),
+            Selecting::Sha512(hash) => Self::marked(b"~sha512-", hash),
+        }
     }
 
     #[inline(always)]

@@ -193,22 +193,27 @@ def decoded(text, alphabet):
     return data if base64.b64encode(data, altchars=alphabet.encode()).decode().rstrip("=") == text else None
 
 
-def foreign(text):
-    """The algorithm's parameters and value, or None if it is nothing that can be imported."""
-    number = "(0|[1-9][0-9]*)"
-    phc = re.fullmatch(rf"\$argon2id\$v=19\$m={number},t={number},p={number}\$([^$]*)\$([^$]*)", text)
-    if phc:
-        m, t, p = map(int, phc.groups()[:3])
-        salt, value = decoded(phc[4], "+/"), decoded(phc[5], "+/")
+def foreign(text, algorithm):
+    """The parameters and the value of a digest of this algorithm, or None if it is not one that can be imported."""
+    if algorithm == "argon2id":
+        text = text.removeprefix("argon2") if text.startswith("argon2$argon2") else text
+        phc = re.fullmatch(r"\$argon2id\$v=19\$([^$]*)\$([^$]*)\$([^$]*)", text)
+        pairs = [re.fullmatch("([mtp])=(0|[1-9][0-9]*)", pair) for pair in phc[1].split(",")] if phc else [None]
+        if None in pairs or sorted(pair[1] for pair in pairs) != ["m", "p", "t"]:
+            return None
+        figures = dict(pair.groups() for pair in pairs)
+        m, t, p = (int(figures[name]) for name in "mtp")
+        salt, value = decoded(phc[2], "+/"), decoded(phc[3], "+/")
         fits = salt and value and 8 <= len(salt) <= 64 and 16 <= len(value) <= 64
         return ((m, t, p, salt), value) if fits and t and 0 < p < 1 << 24 and 8 * p <= m < 1 << 32 else None
-    if re.fullmatch("[0-9a-f]{64}|[0-9A-F]{64}", text):
+    size = {"sha256": 32, "sha512": 64}[algorithm]
+    if algorithm == "sha512":
+        text = text.removeprefix("sha512$$")
+    if re.fullmatch(f"[0-9a-f]{{{2 * size}}}|[0-9A-F]{{{2 * size}}}", text):
         return (), bytes.fromhex(text)
-    if len(text) in (43, 44):
-        plain = text.removesuffix("=") if len(text) == 44 else text
-        value = decoded(plain, "+/") or decoded(plain, "-_")
-        return ((), value) if value and len(plain) == 43 else None
-    return None
+    plain, padding = text.rstrip("="), len(text) - len(text.rstrip("="))
+    value = decoded(plain, "+/") or decoded(plain, "-_")
+    return ((), value) if value and len(value) == size and padding in (0, -size % 3) else None
 
 
 # The kinds of vectors: each gives what must stand in the file, and complaints
@@ -235,7 +240,9 @@ def refused(fields):
 
 
 def imported(fields):
-    read = foreign(fields["stored"])
+    shown = "argon2id" if fields["stored"].startswith("$argon2") else "sha256"
+    algorithm = fields.get("stated", shown)
+    read = foreign(fields["stored"], algorithm)
     if "refused" in fields:
         return {}, ["the digest is not refused"] if read else []
     parameters, value = read
@@ -248,12 +255,12 @@ def imported(fields):
             raise NoArgon2
         m, t, p, salt = parameters
         found = hash_secret_raw(hashed, salt, t, m, p, len(value), Type.ID, version=19)
-        right["digest"] = head + fields["stored"]
+        right["digest"] = f"{head}$argon2id$v=19$m={m},t={t},p={p}${b64(salt)}${b64(value)}"
     else:
-        found = hashlib.sha256(hashed).digest()
-        right["digest"] = f"{head}$sha256${b64(value, url_safe=True)}"
+        found = hashlib.new(algorithm, hashed).digest()
+        right["digest"] = f"{head}${algorithm}${b64(value, url_safe=True)}"
     if not form.selector:
-        right["selector"] = "~sha256-" + b64(hashlib.sha256(b"counterfoil/1/imported-selector" + value).digest()[:16], url_safe=True)
+        right["selector"] = f"~{algorithm}-" + b64(hashlib.sha256(b"counterfoil/1/imported-selector" + value).digest()[:16], url_safe=True)
     complaints = [] if form.reads(token, None) else ["the token is not read back"]
     return right, complaints + ([] if found == value else ["the digest is of another token"])
 

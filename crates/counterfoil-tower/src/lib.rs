@@ -30,7 +30,7 @@ pub use limit::{Later, Limiter};
 pub use metadata::{InvalidResource, ResourceMetadata};
 pub use render::Renderer;
 pub use second::{Admission, NotAdmitted, SecondVerifier};
-pub use transport::{MalformedCredential, Transport};
+pub use transport::{InvalidTransport, MalformedCredential, Transport};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

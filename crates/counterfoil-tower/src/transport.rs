@@ -29,27 +29,78 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 /// | the header twice, also if equal | malformed | malformed |
 /// | a byte that no token may have (RFC 6750, section 2.1: `b64token`) | malformed | malformed |
 ///
-/// [`either`](Self::either) reads both, and takes exactly one.
+/// [`either`](Self::either) reads both, and takes exactly one. [`allow`](Self::allow) adds bytes that tokens of other
+/// software have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transport {
     reads_bearer: bool,
     header: Option<HeaderName>,
+    /// One bit for each byte that is allowed in addition to those of a `b64token`.
+    more: u128,
+    /// A scheme that is read like `Bearer`.
+    scheme: Option<&'static str>,
 }
 
 impl Transport {
     /// `Authorization: Bearer` alone (RFC 6750, section 2.1).
     pub const fn bearer() -> Self {
-        Self { reads_bearer: true, header: None }
+        Self { reads_bearer: true, header: None, more: 0, scheme: None }
     }
 
     /// The named header alone, the whole value of which is the token.
     pub const fn header(name: HeaderName) -> Self {
-        Self { reads_bearer: false, header: Some(name) }
+        Self { reads_bearer: false, header: Some(name), more: 0, scheme: None }
     }
 
     /// Either of both, but exactly one.
     pub const fn either(name: HeaderName) -> Self {
-        Self { reads_bearer: true, header: Some(name) }
+        Self { reads_bearer: true, header: Some(name), more: 0, scheme: None }
+    }
+
+    /// Allows these bytes in a token too, for tokens that other software made, such as the `|` of Laravel Sanctum.
+    ///
+    /// Allow no byte that none of your tokens has: without this option, a text with such a byte is answered with 400 and
+    /// never parsed.
+    ///
+    /// ```
+    /// use counterfoil_tower::Transport;
+    /// use http::{HeaderMap, header::AUTHORIZATION};
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert(AUTHORIZATION, "Bearer 17|0123456789".parse()?);
+    /// assert!(Transport::bearer().credential(&headers).is_err());
+    /// assert_eq!(Transport::bearer().allow("|")?.credential(&headers)?, Some("17|0123456789"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTransport`] for a byte that cannot be told from what surrounds a token: white space, control characters,
+    /// `,` (which joins values of one header), `"` and `\`, `=` (which is padding, and allowed at the end already), and all
+    /// that is not ASCII.
+    pub fn allow(mut self, bytes: &str) -> Result<Self, InvalidTransport> {
+        for byte in bytes.bytes() {
+            if !byte.is_ascii_graphic() || matches!(byte, b',' | b'"' | b'\\' | b'=') {
+                return Err(InvalidTransport::Byte { found: byte });
+            }
+            self.more |= 1 << byte;
+        }
+        Ok(self)
+    }
+
+    /// Reads this scheme like `Bearer`, for clients of other software, such as the `Token` of Django REST framework. A door
+    /// that does not read `Authorization` is not changed by it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTransport`] if `name` is not the name of a scheme (RFC 9110, section 11.1), or is `Basic`, whose credential
+    /// is not a token.
+    pub fn scheme(mut self, name: &'static str) -> Result<Self, InvalidTransport> {
+        if name.is_empty() || !name.bytes().all(is_scheme_byte) || name.eq_ignore_ascii_case("basic") {
+            return Err(InvalidTransport::Scheme);
+        }
+        self.scheme = Some(name);
+        Ok(self)
     }
 
     /// Whether `Authorization: Bearer` is read.
@@ -68,9 +119,9 @@ impl Transport {
     ///
     /// [`MalformedCredential`]: there is one, and its shape is wrong. Whether it is a token is not looked at.
     pub fn credential<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, MalformedCredential> {
-        let bearer = if self.reads_bearer { bearer_of(headers)? } else { None };
+        let bearer = if self.reads_bearer { bearer_of(headers, self)? } else { None };
         let named = match &self.header {
-            Some(name) => only(headers, name)?.map(token_of).transpose()?,
+            Some(name) => only(headers, name)?.map(|value| token_of(value, self.more)).transpose()?,
             None => None,
         };
         match (bearer, named) {
@@ -86,20 +137,21 @@ impl Transport {
     }
 }
 
-fn bearer_of(headers: &HeaderMap) -> Result<Option<&str>, MalformedCredential> {
+fn bearer_of<'h>(headers: &'h HeaderMap, transport: &Transport) -> Result<Option<&'h str>, MalformedCredential> {
     let Some(value) = only(headers, &AUTHORIZATION)? else { return Ok(None) };
     let value = value.as_bytes();
     // The scheme is a token of RFC 9110 (section 5.6.2), whose letters have no case (section 11.1).
     let end = value.iter().position(|byte| !is_scheme_byte(*byte)).unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
+    let is_other = transport.scheme.is_some_and(|name| scheme.eq_ignore_ascii_case(name.as_bytes()));
+    if !is_other && !scheme.eq_ignore_ascii_case(b"bearer") {
         return Ok(None);
     }
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
     match &rest[spaces..] {
         [] => Err(MalformedCredential::Empty),
         _ if spaces == 0 => Err(MalformedCredential::Bytes),
-        token => read(token).map(Some),
+        token => read(token, transport.more).map(Some),
     }
 }
 
@@ -109,15 +161,16 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h Head
     if values.next().is_some() { Err(MalformedCredential::Repeated) } else { Ok(first) }
 }
 
-fn token_of(value: &HeaderValue) -> Result<&str, MalformedCredential> {
-    if value.is_empty() { Err(MalformedCredential::Empty) } else { read(value.as_bytes()) }
+fn token_of(value: &HeaderValue, more: u128) -> Result<&str, MalformedCredential> {
+    if value.is_empty() { Err(MalformedCredential::Empty) } else { read(value.as_bytes(), more) }
 }
 
-fn read(token: &[u8]) -> Result<&str, MalformedCredential> {
+fn read(token: &[u8], more: u128) -> Result<&str, MalformedCredential> {
     // Padding stands at the end alone, and is rare: so one pass over the rest as a rule.
     let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
     let unpadded = &token[..token.len() - padding];
-    if !unpadded.iter().all(|byte| IN_TOKEN[usize::from(*byte)]) {
+    let is_allowed = |byte: &u8| IN_TOKEN[usize::from(*byte)] || byte.is_ascii() && more >> byte & 1 == 1;
+    if !unpadded.iter().all(is_allowed) {
         return Err(MalformedCredential::Bytes);
     }
     std::str::from_utf8(token).map_err(|_| MalformedCredential::Bytes)
@@ -138,6 +191,33 @@ const IN_TOKEN: [bool; 256] = {
 fn is_scheme_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
+
+/// An option of a [`Transport`] that would make requests ambiguous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidTransport {
+    /// A byte that cannot be told from what surrounds a token.
+    Byte {
+        /// The byte.
+        found: u8,
+    },
+    /// A text that is not the name of a scheme, or the name of one whose credential is not a token.
+    Scheme,
+}
+
+impl std::fmt::Display for InvalidTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Byte { found } => {
+                let found = found.escape_ascii();
+                write!(f, "byte `{found}` in a token: expected printable ascii other than `,`, `\"`, `\\` and `=`")
+            }
+            Self::Scheme => f.write_str("invalid scheme: expected a token of rfc 9110 other than `Basic`"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidTransport {}
 
 /// A credential of a shape that no token has: the request is wrong, not the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -174,3 +174,64 @@ fn the_query_is_never_read_and_a_huge_value_is_no_panic() {
         assert_eq!(send(address, &[good.as_bytes()]).status, 200);
     }
 }
+
+/// Header lines at a door that allows `|` → the status. A text with the byte is read, and none of its neighbours is.
+#[test]
+fn allowed_byte_is_read_and_no_other() {
+    let transport = Transport::bearer().allow("|").unwrap();
+    let either = Transport::either(KEY).allow("|").unwrap();
+    let registry = registry();
+    for (transport, line, status) in [
+        (Transport::bearer(), &b"Authorization: Bearer 17|abc"[..], 400),
+        (transport.clone(), b"Authorization: Bearer 17|abc", 401),
+        (transport.clone(), b"Authorization: Bearer |", 401),
+        (transport.clone(), b"Authorization: Bearer 17|abc=", 401),
+        (transport.clone(), b"Authorization: Bearer 17!abc", 400),
+        (transport.clone(), b"Authorization: Bearer 17\\abc", 400),
+        (transport.clone(), b"Authorization: Bearer 17|a bc", 400),
+        (transport.clone(), b"Authorization: Bearer 17|abc,18|abc", 400),
+        (transport.clone(), b"Authorization: Bearer 17|\xc3\xa9", 400),
+        (transport, b"Authorization: Bearer|17", 401), // another scheme
+        (either.clone(), b"X-API-Key: 17|abc", 401),
+        (either, b"X-API-Key: 17;abc", 400),
+    ] {
+        for address in serve(&Gate::new(registry.clone(), transport)) {
+            let reply = send(address, &[line]);
+            assert_eq!(reply.status, status, "{}: {reply:?}", line.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn byte_that_surrounds_tokens_is_not_allowed() {
+    for (bytes, is_allowed) in
+        [("|", true), ("|:!", true), ("", true), ("a", true), (" ", false), (",", false), ("|,", false), ("=", false)]
+    {
+        assert_eq!(Transport::bearer().allow(bytes).is_ok(), is_allowed, "{bytes:?}");
+    }
+    for bytes in ["\t", "\r", "\n", "\0", "\x7f", "\"", "\\", "\u{e9}"] {
+        assert!(Transport::bearer().allow(bytes).is_err(), "{bytes:?}");
+    }
+    let error = Transport::bearer().allow("|\n").unwrap_err();
+    let expected = r#"byte `\n` in a token: expected printable ascii other than `,`, `"`, `\` and `=`"#;
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn other_scheme_is_read_like_bearer() {
+    let token = Transport::bearer().scheme("Token").unwrap();
+    check(
+        token,
+        &[
+            (&[b"Authorization: Token {T}"], 200),
+            (&[b"authorization: token {T}"], 200),
+            (&[b"Authorization: Bearer {T}"], 200),
+            (&[b"Authorization: Token"], 400),
+            (&[b"Authorization: Tokens {T}"], 401),
+            (&[b"Authorization: Token {T}", b"Authorization: Token {T}"], 400),
+        ],
+    );
+    for name in ["", "Basic", "basic", "To ken", "Token:", "T\u{e9}"] {
+        assert!(Transport::bearer().scheme(name).is_err(), "{name:?}");
+    }
+}
