@@ -6,10 +6,9 @@
 
 use std::{
     cmp::Reverse,
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     error::Error,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use counterfoil::{
@@ -17,8 +16,8 @@ use counterfoil::{
     TokenId, TokenStore, Usage, draw_server_key,
     record::{MarkRow, Revision, SlotRow, Use},
     store::{
-        Columns, Cursor, LastUseCursor, ListQuery, Order, Page, Revocation, RevokeTarget, StoreError, StoreErrorKind,
-        Stored,
+        Columns, Cursor, LastUseCursor, ListQuery, Order, Page, Revocation, RevokeStep, RevokeTarget, StoreError,
+        StoreErrorKind, Stored, WarningClaim,
     },
 };
 
@@ -31,7 +30,7 @@ pub(crate) struct Table(Arc<Mutex<BTreeMap<TokenId, Entry>>>);
 pub(crate) struct Entry {
     pub(crate) row: Row,
     usage: Option<Usage>,
-    warnings: Vec<(Timestamp, Duration)>,
+    warnings: HashSet<WarningClaim>,
 }
 
 pub(crate) type Rows<'a> = MutexGuard<'a, BTreeMap<TokenId, Entry>>;
@@ -68,7 +67,7 @@ impl TokenStore for Table {
             return Err(StoreErrorKind::Duplicate.into());
         }
         check(&rows, &row, limit, now)?;
-        rows.insert(row.id, Entry { row, usage: None, warnings: Vec::new() });
+        rows.insert(row.id, Entry { row, usage: None, warnings: HashSet::new() });
         Ok(())
     }
 
@@ -139,22 +138,42 @@ impl TokenStore for Table {
         Ok(())
     }
 
-    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-        let mut revocation = Revocation::default();
-        for Entry { row, usage, .. } in self.lock().values_mut() {
+    async fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
+        let (mut revocation, mut rows) = (Revocation::default(), self.lock());
+        let is_list = matches!(target, RevokeTarget::Among { .. });
+        let mut left = if is_list { u32::MAX } else { step.max_rows.max(1) };
+        for Entry { row, usage, .. } in rows.values_mut() {
+            let is_after = step.after.is_none_or(|after| row.id > after);
             let is_target = match target {
                 RevokeTarget::Token(id) => *id == row.id,
                 RevokeTarget::Owner(owner) => {
-                    (owner.tenant_or_empty(), owner.subject().as_str()) == (&row.tenant, &row.owner)
+                    is_after && (owner.tenant_or_empty(), owner.subject().as_str()) == (&row.tenant, &row.owner)
                 }
-                RevokeTarget::Matching(filter) => filter.matches(&*row, usage.as_ref(), now),
+                RevokeTarget::Matching(filter) => is_after && filter.matches(&*row, usage.as_ref(), now),
+                RevokeTarget::Among { ids, filter } => {
+                    ids.contains(&row.id) && filter.matches(&*row, usage.as_ref(), now)
+                }
             };
-            if is_target && row.revoked.is_some() {
+            if !is_target {
+                continue;
+            }
+            if row.revoked.is_some() {
                 revocation.already += 1;
-            } else if is_target {
+            } else {
                 row.revoked = Some(MarkRow::from(mark));
                 row.version = row.version.saturating_add(1);
                 revocation.revoked.push(row.id);
+            }
+            left -= 1;
+            if left == 0 {
+                revocation.next = Some(row.id);
+                break;
             }
         }
         Ok(revocation)
@@ -190,12 +209,10 @@ impl TokenStore for Table {
         Ok(due.len() as u64)
     }
 
-    async fn claim_warning(&self, id: TokenId, end: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
+    async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
         let mut rows = self.lock();
-        let Some(entry) = rows.get_mut(&id) else { return Ok(false) };
-        let is_first = !entry.warnings.contains(&(end, threshold));
-        entry.warnings.push((end, threshold));
-        Ok(is_first)
+        let mut claim = |claim: &WarningClaim| rows.get_mut(&claim.id).is_some_and(|row| row.warnings.insert(*claim));
+        Ok(claims.iter().map(&mut claim).collect())
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {

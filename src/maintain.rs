@@ -1,7 +1,7 @@
 //! Upkeep: what becomes of records that nobody asks about.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -9,7 +9,9 @@ use std::{
 use crate::{
     event::Step,
     record::{Record, Status},
-    store::{Cursor, Filter, ListQuery, Order, RevokeTarget, SharedStore, StoreError, TokenStore},
+    store::{
+        Cursor, Filter, ListQuery, Order, RevokeStep, RevokeTarget, SharedStore, StoreError, TokenStore, WarningClaim,
+    },
     subject::{By, Owner, Reason},
     time::Timestamp,
     token::TokenId,
@@ -109,10 +111,13 @@ impl Maintained {
     }
 }
 
-/// Rows in one statement, so that no writer waits long for it.
-const ROWS: u32 = 500;
-/// Statements of one step in one run.
-const ROUNDS: u32 = 10;
+/// The most rows that one statement changes. On SQLite every other change waits for it, and each row costs a write to some
+/// eight indexes.
+pub(crate) const ROWS_AT_ONCE: u32 = 100;
+/// The rows of a page that is read. A page is read without a lock.
+const LISTED: u32 = 500;
+/// The most rows that one step changes or looks at in one run.
+const ROWS_IN_A_RUN: u32 = 5000;
 /// Warnings remembered as claimed, so that they are not claimed at every tick; beyond it they are.
 const CLAIMS: usize = 50_000;
 
@@ -132,6 +137,13 @@ struct Warnings {
     after: Option<TokenId>,
     /// Warnings that are claimed, by this node or another.
     claimed: HashMap<TokenId, (Timestamp, Duration)>,
+}
+
+impl Warnings {
+    fn remember(&mut self, claims: &[WarningClaim]) {
+        let room = CLAIMS.saturating_sub(self.claimed.len());
+        self.claimed.extend(claims.iter().take(room).map(|claim| (claim.id, (claim.expiry, claim.threshold))));
+    }
 }
 
 /// The nearest threshold that an end has come within. It is the only one told: whoever has a day left need not hear that
@@ -158,9 +170,9 @@ impl Maintenance {
     pub(crate) async fn purge(&self, store: &SharedStore, now: Timestamp) -> Done {
         let (revoked_before, expired_before) = self.retention.cutoffs(now);
         let mut done = Done::default();
-        for _ in 0..ROUNDS {
-            match store.purge(revoked_before, expired_before, ROWS).await {
-                Ok(count) => done = Done { count: done.count + count, more: count >= u64::from(ROWS), ..done },
+        for _ in 0..ROWS_IN_A_RUN / ROWS_AT_ONCE {
+            match store.purge(revoked_before, expired_before, ROWS_AT_ONCE).await {
+                Ok(count) => done = Done { count: done.count + count, more: count >= u64::from(ROWS_AT_ONCE), ..done },
                 Err(error) => return done.failed(error),
             }
             if !done.more {
@@ -188,30 +200,26 @@ impl Maintenance {
         // The filter says "before": an end at exactly the threshold is within it.
         let until = now.checked_add(farthest.saturating_add(Duration::from_millis(1))).unwrap_or(Timestamp::MAX);
         self.warnings().claimed.retain(|_, (end, _)| *end > now);
-        for _ in 0..ROUNDS {
+        for _ in 0..ROWS_IN_A_RUN / LISTED {
             let order = Order::ById { after: self.warnings().after };
-            let query = ListQuery { order, limit: ROWS, ..ListQuery::new(Filter::expiring(until)) };
+            let query = ListQuery { order, limit: LISTED, ..ListQuery::new(Filter::expiring(until)) };
             let page = match store.list(&query, now).await {
                 Ok(page) => page,
                 Err(error) => return done.failed(error),
             };
-            for record in page.tokens.iter().map(|stored| &*stored.record) {
-                let Some(end) = record.expiry().at() else { continue };
-                let Some(threshold) = nearest(&self.thresholds, end, now) else { continue };
-                if self.warnings().claimed.get(&record.id()) == Some(&(end, threshold)) {
-                    continue;
-                }
-                match store.claim_warning(record.id(), end, threshold).await {
-                    Ok(true) => {
-                        done.count += 1;
-                        tell(record, end, threshold);
-                    }
-                    Ok(false) => {}
+            let due = self.due(page.tokens.iter().map(|stored| &*stored.record), now);
+            for due in due.chunks(ROWS_AT_ONCE as usize) {
+                let claims: Vec<WarningClaim> = due.iter().map(|(claim, _)| *claim).collect();
+                let firsts = match store.claim_warnings(&claims).await {
+                    Ok(firsts) => firsts,
                     Err(error) => return done.failed(error),
-                }
-                let mut warnings = self.warnings();
-                if warnings.claimed.len() < CLAIMS {
-                    warnings.claimed.insert(record.id(), (end, threshold));
+                };
+                self.warnings().remember(&claims);
+                for (WarningClaim { expiry, threshold, .. }, record) in
+                    due.iter().zip(firsts).filter_map(|(due, is_first)| is_first.then_some(due))
+                {
+                    done.count += 1;
+                    tell(record, *expiry, *threshold);
                 }
             }
             let after = id_of(page.next);
@@ -224,39 +232,53 @@ impl Maintenance {
         done
     }
 
+    /// The warnings of these records that are not known to be claimed.
+    fn due<'r>(&self, records: impl Iterator<Item = &'r Record>, now: Timestamp) -> Vec<(WarningClaim, &'r Record)> {
+        let warnings = self.warnings();
+        let due = records.filter_map(|record| {
+            let (id, expiry) = (record.id(), record.expiry().at()?);
+            let threshold = nearest(&self.thresholds, expiry, now)?;
+            let is_claimed = warnings.claimed.get(&id) == Some(&(expiry, threshold));
+            (!is_claimed).then_some((WarningClaim { id, expiry, threshold }, record))
+        });
+        due.collect()
+    }
+
     /// The moment since which a token must have been used, if unused ones are revoked.
     pub(crate) fn unused_since(&self, now: Timestamp) -> Option<Timestamp> {
         now.checked_sub(self.idle?).ok()
     }
 
-    /// Revokes active tokens that were not used since a moment.
-    ///
-    /// Owner by owner: each statement is short, the predicate is judged where the row is marked, and the owner can be
-    /// told.
+    /// Revokes active tokens that were not used since a moment: those of a page that was read, a few at once. The condition
+    /// is judged again when a token is marked.
     pub(crate) async fn sweep(
         &self,
         store: &SharedStore,
         (since, now): (Timestamp, Timestamp),
-        tell: impl Fn(TokenId, &Owner, &By),
+        tell: impl Fn(TokenId, Option<&Owner>, &By),
     ) -> Done {
         let mut done = Done::default();
         let idle = self.idle.unwrap_or_default();
         let unused = Filter { statuses: Status::Active.into(), unused_since: Some(since), ..Filter::all() };
         let by = By { reason: Reason::new(format!("not used for {}", in_words(idle))).ok(), ..By::unknown() };
         let mut after = None;
-        for _ in 0..ROUNDS {
-            let query = ListQuery { order: Order::ById { after }, limit: ROWS, ..ListQuery::new(unused.clone()) };
+        for _ in 0..ROWS_IN_A_RUN / LISTED {
+            let query = ListQuery { order: Order::ById { after }, limit: LISTED, ..ListQuery::new(unused.clone()) };
             let page = match store.list(&query, now).await {
                 Ok(page) => page,
                 Err(error) => return done.failed(error),
             };
-            let owners: HashSet<&Owner> = page.tokens.iter().map(|stored| stored.record.owner()).collect();
-            for owner in owners {
-                let target = RevokeTarget::Matching(Filter { owner: Some(owner.clone()), ..unused.clone() });
-                match store.revoke(&target, &by.clone().mark(now), now).await {
+            let owners: HashMap<TokenId, &Owner> =
+                page.tokens.iter().map(|stored| (stored.record.id(), stored.record.owner())).collect();
+            // A row that cannot be read is revoked as well: its columns say that it is not used.
+            let corrupt = page.corrupt.iter().map(|corrupt| corrupt.id);
+            let ids: Vec<TokenId> = page.tokens.iter().map(|stored| stored.record.id()).chain(corrupt).collect();
+            for ids in ids.chunks(ROWS_AT_ONCE as usize) {
+                let target = RevokeTarget::Among { ids: ids.to_vec(), filter: unused.clone() };
+                match store.revoke(&target, &by.clone().mark(now), now, RevokeStep::WHOLE).await {
                     Ok(revocation) => {
                         done.count += revocation.revoked.len() as u64;
-                        revocation.revoked.into_iter().for_each(|id| tell(id, owner, &by));
+                        revocation.revoked.into_iter().for_each(|id| tell(id, owners.get(&id).copied(), &by));
                     }
                     Err(error) => return done.failed(error),
                 }

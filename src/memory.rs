@@ -6,7 +6,6 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::Duration,
 };
 
 use self::reservations::Reservations;
@@ -14,8 +13,8 @@ use crate::{
     digest::KeyId,
     record::{Record, Revision, Status, Usage, Use},
     store::{
-        Cursor, Filter, LastUseCursor, ListQuery, Order, Page, Revocation, RevokeTarget, StoreError, StoreErrorKind,
-        Stored, TokenStore,
+        Cursor, Filter, LastUseCursor, ListQuery, Order, Page, Revocation, RevokeStep, RevokeTarget, StoreError,
+        StoreErrorKind, Stored, TokenStore, WarningClaim,
     },
     subject::{Mark, Owner},
     time::Timestamp,
@@ -33,7 +32,7 @@ struct Tables {
     records: BTreeMap<TokenId, Arc<Record>>,
     selectors: HashMap<Selector, TokenId>,
     usage: HashMap<TokenId, Usage>,
-    warnings: HashSet<(TokenId, Timestamp, Duration)>,
+    warnings: HashSet<WarningClaim>,
     reservations: Reservations,
 }
 
@@ -91,7 +90,7 @@ impl Tables {
             }
         }
         self.usage.remove(&id);
-        self.warnings.retain(|(of, ..)| *of != id);
+        self.warnings.retain(|warning| warning.id != id);
     }
 
     fn matching(&self, filter: &Filter, now: Timestamp) -> impl Iterator<Item = &Arc<Record>> {
@@ -180,14 +179,34 @@ impl TokenStore for MemoryStore {
         Ok(())
     }
 
-    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
+    async fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
         let mut tables = self.write();
-        let targets: Vec<_> = match target {
+        let is_due = |record: &&Arc<Record>| step.after.is_none_or(|after| record.id() > after);
+        let max_rows = step.max_rows.max(1) as usize;
+        let mut targets: Vec<_> = match target {
             RevokeTarget::Token(id) => tables.records.get(id).cloned().into_iter().collect(),
-            RevokeTarget::Owner(owner) => tables.matching(&Filter::owner(owner.clone()), now).cloned().collect(),
-            RevokeTarget::Matching(filter) => tables.matching(filter, now).cloned().collect(),
+            RevokeTarget::Owner(owner) => {
+                let filter = Filter::owner(owner.clone());
+                tables.matching(&filter, now).filter(is_due).take(max_rows).cloned().collect()
+            }
+            RevokeTarget::Matching(filter) => {
+                tables.matching(filter, now).filter(is_due).take(max_rows).cloned().collect()
+            }
+            RevokeTarget::Among { ids, filter } => {
+                let ids: HashSet<&TokenId> = ids.iter().collect();
+                tables.matching(filter, now).filter(|record| ids.contains(&record.id())).cloned().collect()
+            }
         };
-        let mut revocation = Revocation::default();
+        targets.sort_by_key(|record| record.id());
+        let is_in_steps = matches!(target, RevokeTarget::Owner(_) | RevokeTarget::Matching(_));
+        let last = targets.last().filter(|_| is_in_steps && targets.len() == max_rows);
+        let mut revocation = Revocation { next: last.map(|record| record.id()), ..Revocation::default() };
         for record in targets {
             if record.revoked().is_some() {
                 revocation.already += 1;
@@ -229,9 +248,10 @@ impl TokenStore for MemoryStore {
         Ok(due.len() as u64)
     }
 
-    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
+    async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
         let mut tables = self.write();
-        Ok(tables.records.contains_key(&id) && tables.warnings.insert((id, expiry, threshold)))
+        let claim = |claim: &WarningClaim| tables.records.contains_key(&claim.id) && tables.warnings.insert(*claim);
+        Ok(claims.iter().map(claim).collect())
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {

@@ -22,13 +22,15 @@ use crate::{
 
 /// Keeps records. A store is dumb: it returns rows as they are and judges none.
 ///
-/// Write the methods as plain `async fn`. `examples/custom_store.rs` is a whole store in under 200 lines, and the crate
+/// Write the methods as plain `async fn`. `examples/custom_store.rs` is a whole store in some 200 lines, and the crate
 /// `counterfoil-testkit` holds one against what is promised here.
 ///
 /// ```
-/// use counterfoil::store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored};
+/// use counterfoil::store::{
+///     ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, Stored, WarningClaim,
+/// };
 /// use counterfoil::{KeyId, Mark, Record, Selector, Timestamp, TokenId, TokenStore, record::{Revision, Use}};
-/// use std::{sync::Arc, time::Duration};
+/// use std::sync::Arc;
 ///
 /// /// A store around another one, which counts what is looked up.
 /// #[derive(Debug)]
@@ -60,8 +62,14 @@ use crate::{
 ///     ) -> Result<(), StoreError> {
 ///         self.inner.update(record, expected, limit, now).await
 ///     }
-///     async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-///         self.inner.revoke(target, mark, now).await
+///     async fn revoke(
+///         &self,
+///         target: &RevokeTarget,
+///         mark: &Mark,
+///         now: Timestamp,
+///         step: RevokeStep,
+///     ) -> Result<Revocation, StoreError> {
+///         self.inner.revoke(target, mark, now, step).await
 ///     }
 ///     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
 ///         self.inner.record_uses(uses).await
@@ -74,8 +82,8 @@ use crate::{
 ///     ) -> Result<u64, StoreError> {
 ///         self.inner.purge(revoked_before, expired_before, max_rows).await
 ///     }
-///     async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
-///         self.inner.claim_warning(id, expiry, threshold).await
+///     async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
+///         self.inner.claim_warnings(claims).await
 ///     }
 ///     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
 ///         self.inner.count_by_key(key).await
@@ -160,8 +168,17 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// Marks records as revoked, without reading their bodies, so that a corrupt row can be revoked too.
     ///
     /// A filter is judged at `now`, which need not be the mark's moment. A store of rows writes
-    /// [`MarkRow::from(mark)`](crate::record::MarkRow). A record that is revoked keeps its first mark. Each one newly marked goes up by one version. It is one statement
-    /// under the owner's lock: a token of the owner that is minted afterwards is not touched, and one minted before is.
+    /// [`MarkRow::from(mark)`](crate::record::MarkRow). A record that is revoked keeps its first mark. Each one newly
+    /// marked goes up by one version.
+    ///
+    /// This is one step of a revocation. It considers the target's records in the order of their ids, after
+    /// [`RevokeStep::after`]. It marks at most [`RevokeStep::max_rows`] of them, together with those it counts as revoked
+    /// before, and [`Revocation::next`] is where the next step begins. A store with one writer also looks at no more
+    /// records than that, since every other change waits meanwhile. Each step is one transaction under the owner's lock.
+    ///
+    /// So a token that was minted before the first step is revoked by the steps together, and one that is minted after
+    /// the last step is not. A token that is minted between two steps may be either. A token id and a list of tokens are
+    /// done in one step.
     ///
     /// # Errors
     ///
@@ -171,6 +188,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         target: &RevokeTarget,
         mark: &Mark,
         now: Timestamp,
+        step: RevokeStep,
     ) -> impl Future<Output = Result<Revocation, StoreError>> + Send;
 
     /// Notes uses, several at once. An earlier use never replaces a later one, and of two at the same moment either may
@@ -194,19 +212,15 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         max_rows: u32,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Whether the caller is the first, over all nodes, to claim the warning that the record's end, `expiry`, is nearer
-    /// than `threshold`. Both are but the claim's name: neither is held against the record, and its status does not matter.
-    /// Thresholds are told apart to the millisecond. Neither version of the record moves; `false` if the record is gone.
+    /// Claims warnings, and returns for each claim, in the same order, whether it is the first one over all nodes.
+    ///
+    /// Of two equal claims in one call the first one counts. A claim of a record that does not exist is `false`. Thresholds
+    /// that differ by a millisecond are different. The records and both of their versions remain as they are.
     ///
     /// # Errors
     ///
-    /// Only the store's own.
-    fn claim_warning(
-        &self,
-        id: TokenId,
-        expiry: Timestamp,
-        threshold: Duration,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Only the store's own. Then none is claimed, as for every write.
+    fn claim_warnings(&self, claims: &[WarningClaim]) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
 
     /// How many slots, of all kinds and all records, hold a digest of this server key.
     ///
@@ -228,6 +242,40 @@ pub enum RevokeTarget {
     Owner(Owner),
     /// All tokens that match.
     Matching(Filter),
+    /// Those of these tokens that match.
+    Among {
+        /// The tokens.
+        ids: Vec<TokenId>,
+        /// The condition, judged when a token is marked.
+        filter: Filter,
+    },
+}
+
+/// A part of a revocation: where it begins, and how many records it may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevokeStep {
+    /// Records with greater ids are considered; all, if none.
+    pub after: Option<TokenId>,
+    /// At most this many records are marked or counted; at least 1.
+    pub max_rows: u32,
+}
+
+impl RevokeStep {
+    /// Everything in one step.
+    pub const WHOLE: Self = Self { after: None, max_rows: u32::MAX };
+}
+
+/// A claim to report that the end of a token is nearer than a threshold.
+///
+/// `expiry` and `threshold` only identify the warning. They are not compared with the record, and its status is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WarningClaim {
+    /// The token.
+    pub id: TokenId,
+    /// Its end.
+    pub expiry: Timestamp,
+    /// The threshold, to the millisecond.
+    pub threshold: Duration,
 }
 
 impl From<TokenId> for RevokeTarget {
@@ -255,4 +303,7 @@ pub struct Revocation {
     pub revoked: Vec<TokenId>,
     /// How many more were the target, and were revoked before.
     pub already: u64,
+    /// Where the next step begins, if there may be more. None for a whole revocation, as
+    /// [`Registry::revoke_all`](crate::Registry::revoke_all) returns it.
+    pub next: Option<TokenId>,
 }

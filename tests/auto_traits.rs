@@ -75,12 +75,12 @@ fn stores_of_every_shape(keyring: &Keyring, format: &counterfoil::TokenFormat) {
 }
 
 mod shapes {
-    use std::{fmt, sync::Arc, time::Duration};
+    use std::{fmt, sync::Arc};
 
     use counterfoil::{
         KeyId, Mark, Record, Selector, Timestamp, TokenId, TokenStore,
         record::{Revision, Use},
-        store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored},
+        store::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, Stored, WarningClaim},
     };
 
     pub(crate) struct With<S, T>(pub(crate) S, pub(crate) T);
@@ -113,8 +113,14 @@ mod shapes {
         ) -> Result<(), StoreError> {
             self.0.update(record, expected, limit, now).await
         }
-        async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-            self.0.revoke(target, mark, now).await
+        async fn revoke(
+            &self,
+            target: &RevokeTarget,
+            mark: &Mark,
+            now: Timestamp,
+            step: RevokeStep,
+        ) -> Result<Revocation, StoreError> {
+            self.0.revoke(target, mark, now, step).await
         }
         async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
             self.0.record_uses(uses).await
@@ -127,8 +133,8 @@ mod shapes {
         ) -> Result<u64, StoreError> {
             self.0.purge(revoked_before, expired_before, max_rows).await
         }
-        async fn claim_warning(&self, id: TokenId, end: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
-            self.0.claim_warning(id, end, threshold).await
+        async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
+            self.0.claim_warnings(claims).await
         }
         async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
             self.0.count_by_key(key).await

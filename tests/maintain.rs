@@ -17,6 +17,7 @@ use counterfoil::{
     By, Grant, Lifetime, Maintained, MemoryStore, Registry, Retention, SharedStore, Status, TokenId, UseNotes,
     event::{Event, EventKind, Step},
     registry::InvalidRegistry,
+    store::RevokeStep,
 };
 use gated::Gated;
 
@@ -75,10 +76,42 @@ async fn a_run_deletes_so_many_and_says_that_more_are_left() {
     }
     let everyone = counterfoil::store::RevokeTarget::Owner(owner("user-42"));
     let mark = By::unknown().mark(at(Duration::ZERO));
-    counterfoil::TokenStore::revoke(&rig.store, &everyone, &mark, at(Duration::ZERO)).await.unwrap();
+    counterfoil::TokenStore::revoke(&rig.store, &everyone, &mark, at(Duration::ZERO), RevokeStep::WHOLE).await.unwrap();
     for (purged, more) in [(5000, true), (1, false), (0, false)] {
         let run = run(&rig, 32 * DAY).await;
         assert_eq!((run.purged, run.more), (purged, more));
+    }
+}
+
+/// One owner has more unused tokens than one run may revoke, and all of them end soon.
+#[tokio::test]
+async fn run_over_a_large_owner_stays_within_its_bounds() {
+    let store = Gated::new(SharedStore::new(MemoryStore::new()));
+    let rig = Rig::with("memory", SharedStore::new(store.clone()), minting_k1(), |builder| {
+        builder.warn_before([7 * DAY]).revoke_unused_after(30 * DAY)
+    });
+    for _ in 0..5250 {
+        let _ = rig.registry.issue(grant()).await.unwrap();
+    }
+    rig.events.take();
+    for (moment, warned, swept, purged, more) in [
+        (85 * DAY, 5000, 5000, 0, true),
+        (85 * DAY, 250, 250, 0, false),
+        (120 * DAY, 0, 0, 5000, true),
+        (120 * DAY, 0, 0, 250, false),
+        (120 * DAY, 0, 0, 0, false),
+    ] {
+        let run = run(&rig, moment).await;
+        assert_eq!((run.warned, run.swept, run.purged, run.more), (warned, swept, purged, more));
+        let rows = store.rows();
+        let most = rows.values().flatten().max();
+        assert!(most <= Some(&100), "{rows:?}");
+        let sum = |kind| rows.get(kind).map_or(0, |rows| rows.iter().sum::<usize>());
+        let changed = [sum("claim_warnings"), sum("revoke"), sum("purge")];
+        assert_eq!(changed, [warned, swept, purged].map(|count| count as usize));
+        let kinds: Vec<_> = rig.events.take_whole().into_iter().map(|event| event.kind.as_str()).collect();
+        let heard = ["expiring", "revoked"].map(|kind| kinds.iter().filter(|other| **other == kind).count());
+        assert_eq!(heard, [warned, swept].map(|count| count as usize));
     }
 }
 

@@ -3,19 +3,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "common/gated.rs"]
+mod gated;
 
 use std::time::Duration;
 
-use common::{DAY, Events, at, grant, minting_k1, minting_k2, owner, rigs, stores};
+use common::{DAY, Events, Rig, at, grant, minting_k1, minting_k2, owner, rigs, stores};
 use counterfoil::{
     Actor, Argon2Cost, Audience, By, Caller, Checksum, Environment, FixedClock, Grant, Lifetime, Owner, Policy, Record,
     Registry, Restrictions, Rotation, SharedStore, Status, TokenFormat, Verified,
     event::EventKind,
     policy::{Approval, Assent, Objection, Refusal},
     possession::Reuse,
-    registry::{RegistryBuilder, SurrenderError, VerifyError},
-    store::{Filter, RevokeTarget},
+    registry::{ChangeError, RegistryBuilder, SurrenderError, VerifyError},
+    store::{Filter, RevokeTarget, StoreErrorKind},
 };
+use gated::Gated;
 
 fn admin() -> By {
     let claimed = Actor::new("user-42").unwrap();
@@ -350,5 +353,71 @@ impl Policy for OnlyIssues {
     }
     async fn at_rotate(&self, _: &Record, _: &By) -> Result<(), Objection> {
         Err(Refusal::new("closed", "closed").into())
+    }
+}
+
+#[tokio::test]
+async fn owner_of_many_tokens_is_revoked_in_steps() {
+    for (kind, store) in stores().await {
+        let store = Gated::new(store);
+        let rig = Rig::with(kind, SharedStore::new(store.clone()), minting_k1(), |builder| builder);
+        let mut ids = Vec::new();
+        for _ in 0..250 {
+            ids.push(rig.registry.issue(grant()).await.unwrap().record.id());
+        }
+        ids.sort_unstable();
+        let other = rig.registry.issue(Grant { owner: owner("user-7"), ..grant() }).await.unwrap();
+        rig.events.take();
+        let revocation = rig.registry.revoke_all(grant().owner, admin()).await.unwrap();
+        assert_eq!((&revocation.revoked, revocation.already, revocation.next), (&ids, 0, None), "{kind}");
+        assert_eq!(store.rows()["revoke"], [100, 100, 50], "{kind}");
+        assert_eq!(rig.events.take().len(), 250, "{kind}");
+        assert_eq!(rig.outcome(other.token.expose()).await, "ok", "{kind}");
+        let again = rig.registry.revoke_all(grant().owner, admin()).await.unwrap();
+        assert_eq!((again.revoked.len(), again.already), (0, 250), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn list_of_tokens_is_revoked_where_the_filter_matches() {
+    for (kind, store) in stores().await {
+        let rig = Rig::with(kind, store, minting_k1(), |builder| builder);
+        let mut ids = Vec::new();
+        for _ in 0..120 {
+            ids.push(rig.registry.issue(grant()).await.unwrap().record.id());
+        }
+        let of_another = rig.registry.issue(Grant { owner: owner("user-7"), ..grant() }).await.unwrap();
+        ids.push(of_another.record.id());
+        let unlisted = rig.registry.issue(grant()).await.unwrap();
+        let target = RevokeTarget::Among { ids, filter: Filter::owner(grant().owner) };
+        let revocation = rig.registry.revoke_all(target, admin()).await.unwrap();
+        assert_eq!((revocation.revoked.len(), revocation.already), (120, 0), "{kind}");
+        for token in [of_another, unlisted] {
+            assert_eq!(rig.outcome(token.token.expose()).await, "ok", "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn interrupted_revocation_says_what_is_done_and_the_same_call_does_the_rest() {
+    for (kind, store) in stores().await {
+        let store = Gated::new(store);
+        let rig = Rig::with(kind, SharedStore::new(store.clone()), minting_k1(), |builder| builder);
+        for _ in 0..250 {
+            let _ = rig.registry.issue(grant()).await.unwrap();
+        }
+        rig.events.take();
+        store.fail_revocations_after(2);
+        let error = rig.registry.revoke_all(grant().owner, admin()).await.unwrap_err();
+        assert_eq!(error.to_string(), "200 tokens were revoked, then the store failed", "{kind}");
+        let ChangeError::Interrupted { done, source } = error else { panic!("{error:?}") };
+        assert_eq!((done.revoked.len(), source.kind()), (200, &StoreErrorKind::Unavailable), "{kind}");
+        assert_eq!(rig.events.take().len(), 200, "{kind}: those that are done are told");
+        // Nothing was done: the plain failure.
+        let error = rig.registry.revoke_all(grant().owner, admin()).await.unwrap_err();
+        assert!(matches!(error, ChangeError::Store(_)), "{kind}: {error:?}");
+        store.fail_revocations_after(usize::MAX);
+        let rest = rig.registry.revoke_all(grant().owner, admin()).await.unwrap();
+        assert_eq!((rest.revoked.len(), rest.already), (50, 200), "{kind}");
     }
 }

@@ -16,7 +16,7 @@
 //! | 10 | `insert`, `find`, `get` | a registry over it issues and verifies |
 //! | 10 | `update`, `revoke` | a registry over it rotates and revokes |
 //! | 10 | `list`, with [`Filter`](crate::store::Filter) as SQL or by [`Filter::matches`](crate::store::Filter::matches) | pages of one row show each row once |
-//! | 10 | `record_uses`, `purge`, `claim_warning`, `count_by_key` | the conformance suite below passes |
+//! | 10 | `record_uses`, `purge`, `claim_warnings`, `count_by_key` | the conformance suite below passes |
 //!
 //! # Tables
 //!
@@ -49,10 +49,10 @@
 //! | `get` | one statement | none | a damaged row is an error, not "none" |
 //! | `list` | one statement | none | damaged rows count towards the page; a cursor outlives its row |
 //! | `update` | yes | the owner's row, with a limit | compare *both* numbers of the [`Revision`](crate::record::Revision) |
-//! | `revoke` | one statement | the owner's row | no body is read; [`MarkRow::from`](crate::record::MarkRow) gives the columns; the first mark stays; `version` goes up by one |
+//! | `revoke` | yes, for each step | the owner's row | mark and count at most `max_rows`, by id, and return where the next step begins; no body is read; [`MarkRow::from`](crate::record::MarkRow) gives the columns; the first mark stays; `version` goes up by one |
 //! | `record_uses` | any | none on `token` | an earlier use never replaces a later one |
 //! | `purge` | any | | at most `max_rows`, with selectors, usage and warnings |
-//! | `claim_warning` | one statement | none | insert, and see whether the row was new |
+//! | `claim_warnings` | yes | none | insert all claims, and return for each whether its row was new; of two equal ones the first counts |
 //! | `count_by_key` | one statement | none | retiring and spent slots count, and so do revoked tokens |
 //!
 //! What `Ok` promises is the same for all: the write is durable, and every read that starts afterwards sees it, on every
@@ -113,7 +113,7 @@
 //!
 //! A lost connection says nothing of what was sent last. Reads may be repeated, and a transaction of which the commit
 //! was not sent. A commit may not: a second `insert` would find the first and tell of a duplicate, a second
-//! `claim_warning` would lose the warning. Whoever got `Unavailable` looks: an `update` is told by its
+//! `claim_warnings` would lose the warnings. Whoever got `Unavailable` looks: an `update` is told by its
 //! [`Revision`](crate::record::Revision), and a revocation can be asked for again.
 //!
 //! # Reservations
@@ -207,7 +207,7 @@
 //!     // The first mark of a revocation stays, the record is still found, and a change that was read before loses.
 //!     for (hour, counts) in [(1, (1, 0)), (2, (0, 1))] {
 //!         let mark = By::unknown().mark(later(hour)?);
-//!         let done = store.revoke(&RevokeTarget::Token(one.id()), &mark, later(hour)?).await?;
+//!         let done = store.revoke(&RevokeTarget::Token(one.id()), &mark, later(hour)?, RevokeStep::WHOLE).await?;
 //!         assert_eq!((done.revoked.len(), done.already), counts);
 //!     }
 //!     let found = store.find(&[turned.slots().current.selector]).await?.ok_or("gone")?;

@@ -11,7 +11,7 @@ use crate::{
     policy::LifetimeRefused,
     record::Record,
     scope::Scopes,
-    store::{ListQuery, Page, RevokeTarget, StoreError, StoreErrorKind, Stored, TokenStore},
+    store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, StoreErrorKind, Stored, TokenStore},
     subject::By,
     time::InvalidTimestamp,
     token::TokenId,
@@ -239,6 +239,14 @@ pub enum ChangeError {
     /// The store failed, or other changes came first again and again.
     #[error("the change could not be stored")]
     Store(#[source] StoreError),
+    /// The store failed after a part of a revocation of many tokens was done. The same call again does the rest.
+    #[error("{} tokens were revoked, then the store failed", done.revoked.len())]
+    Interrupted {
+        /// What was revoked.
+        done: Box<Revocation>,
+        /// The failure.
+        source: StoreError,
+    },
     /// The clock is not set.
     #[error(transparent)]
     Clock(#[from] InvalidTimestamp),

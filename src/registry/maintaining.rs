@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Uses handed over at once: a batch that no other writer waits long for.
-const USES_AT_ONCE: usize = 1000;
+const USES_AT_ONCE: usize = 500;
 
 impl Registry {
     /// Writes every use that is noted and not written yet, whether it is due or not. Returns how many.
@@ -116,7 +116,7 @@ impl Registry {
         }
         let swept = maintenance.sweep(store, (since, now), |id, owner, by| {
             let revoked = Event::new(now, EventKind::Revoked).token(id).by(by);
-            self.emit(&Event { owner: Some(owner.clone()), ..revoked });
+            self.emit(&Event { owner: owner.cloned(), ..revoked });
         });
         run.swept = run.add(Step::Sweep, swept.await);
         Ok(run)

@@ -7,9 +7,10 @@ use crate::{
     caller::Caller,
     denial::Denial,
     event::{Event, EventKind},
+    maintain::ROWS_AT_ONCE,
     possession::{Possession, possession},
     record::Record,
-    store::{Revocation, RevokeTarget, StoreError, TokenStore},
+    store::{Revocation, RevokeStep, RevokeTarget, StoreError, StoreErrorKind, TokenStore},
     subject::{By, Owner},
     text::InvalidText,
     time::Timestamp,
@@ -26,8 +27,12 @@ pub struct Surrendered {
 }
 
 impl Registry {
-    /// Ends all tokens of an owner, or all that match a filter, from the next verification on. Those that are revoked
-    /// keep their first mark; what is issued afterwards is not touched.
+    /// Revokes all tokens of an owner, all that match a filter, or those of a list that do. They are refused from the next
+    /// verification on. Tokens that are revoked already keep their first mark.
+    ///
+    /// It is done in steps of a hundred tokens, so that other changes need not wait for it. Every token that was issued
+    /// before the call is revoked when it returns. A token that is issued after it has returned is not touched, and one that
+    /// is issued meanwhile may be either. If the future is dropped, the steps that are done remain.
     ///
     /// ```
     /// use counterfoil::{Actor, Grant, Lifetime, MemoryStore, Owner, Registry, TokenFormat};
@@ -48,7 +53,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`ChangeError`] if the store or the clock fails; nothing to revoke is no error.
+    /// [`ChangeError::Interrupted`] if the store fails after some tokens were revoked: call it again to revoke the rest.
+    /// [`ChangeError::Store`] and [`ChangeError::Clock`] if nothing was revoked. Nothing to revoke is no error.
     pub async fn revoke_all(
         &self,
         target: impl Into<RevokeTarget>,
@@ -56,15 +62,38 @@ impl Registry {
     ) -> Result<Revocation, ChangeError> {
         let (target, by) = (target.into(), by.into());
         let now = self.0.clock.now()?;
-        let revocation = self.0.store.revoke(&target, &by.clone().mark(now), now).await?;
-        if self.0.sink.is_some() && !revocation.revoked.is_empty() {
-            let owner = self.owner_of(&target).await;
-            for id in &revocation.revoked {
-                let event = Event::new(now, EventKind::Revoked).token(*id).by(&by);
-                self.emit(&Event { owner: owner.clone(), ..event });
+        let mark = by.clone().mark(now);
+        let mut done = Revocation::default();
+        for part in parts(&target) {
+            let mut after = None;
+            loop {
+                let step = RevokeStep { after, max_rows: ROWS_AT_ONCE };
+                let Revocation { revoked, already, next } = match self.0.store.revoke(&part, &mark, now, step).await {
+                    Ok(revocation) => revocation,
+                    Err(error) if done.revoked.is_empty() => return Err(error.into()),
+                    Err(source) => return Err(ChangeError::Interrupted { done: Box::new(done), source }),
+                };
+                if self.0.sink.is_some() && !revoked.is_empty() {
+                    let owner = self.owner_of(&target).await;
+                    for id in &revoked {
+                        let event = Event::new(now, EventKind::Revoked).token(*id).by(&by);
+                        self.emit(&Event { owner: owner.clone(), ..event });
+                    }
+                }
+                done.revoked.extend(revoked);
+                done.already += already;
+                if next.is_none() {
+                    break;
+                }
+                if next <= after {
+                    let what = format!("a step of a revocation ended at {next:?}, expected an id after {after:?}");
+                    let source = StoreError::new(StoreErrorKind::Other).with_source(what);
+                    return Err(ChangeError::Interrupted { done: Box::new(done), source });
+                }
+                after = next;
             }
         }
-        Ok(revocation)
+        Ok(done)
     }
 
     /// Whose tokens are the target, if it is one owner's. A failure is not told: what was asked for is done.
@@ -72,7 +101,7 @@ impl Registry {
         match target {
             RevokeTarget::Token(id) => Some(self.0.store.get(*id).await.ok()??.record.owner().clone()),
             RevokeTarget::Owner(owner) => Some(owner.clone()),
-            RevokeTarget::Matching(filter) => filter.owner.clone(),
+            RevokeTarget::Matching(filter) | RevokeTarget::Among { filter, .. } => filter.owner.clone(),
         }
     }
 
@@ -106,7 +135,7 @@ impl Registry {
             return Ok(Surrendered { record, already: true });
         }
         let mark = by.clone().mark(now);
-        let revocation = self.0.store.revoke(&RevokeTarget::Token(record.id()), &mark, now).await?;
+        let revocation = self.0.store.revoke(&RevokeTarget::Token(record.id()), &mark, now, RevokeStep::WHOLE).await?;
         let already = revocation.revoked.is_empty();
         if !already {
             self.emit(&Event::new(now, EventKind::Revoked).of(&record).by(&by).caller(caller));
@@ -133,10 +162,21 @@ impl Registry {
     async fn revoke_reused(&self, record: &Record, caller: &Caller, now: Timestamp) {
         let Ok(by) = for_reuse() else { return };
         let mark = by.clone().mark(now);
-        let revocation = self.0.store.revoke(&RevokeTarget::Token(record.id()), &mark, now).await;
+        let revocation = self.0.store.revoke(&RevokeTarget::Token(record.id()), &mark, now, RevokeStep::WHOLE).await;
         if revocation.is_ok_and(|revocation| !revocation.revoked.is_empty()) {
             self.emit(&Event::new(now, EventKind::Revoked).of(record).by(&by).caller(caller));
         }
+    }
+}
+
+/// The target in parts that the store takes: a list is cut, and all else is one.
+fn parts(target: &RevokeTarget) -> Vec<RevokeTarget> {
+    match target {
+        RevokeTarget::Among { ids, filter } => {
+            let lists = ids.chunks(ROWS_AT_ONCE as usize);
+            lists.map(|ids| RevokeTarget::Among { ids: ids.to_vec(), filter: filter.clone() }).collect()
+        }
+        target => vec![target.clone()],
     }
 }
 

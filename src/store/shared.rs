@@ -1,8 +1,8 @@
 //! A store with its type erased, once, at the edge.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use super::{ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored, TokenStore};
+use super::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, Stored, TokenStore, WarningClaim};
 use crate::{
     digest::KeyId,
     record::{Record, Revision, Use},
@@ -45,7 +45,13 @@ trait DynTokenStore: fmt::Debug + Send + Sync {
         limit: Option<u32>,
         now: Timestamp,
     ) -> Boxed<'a, ()>;
-    fn revoke_dyn<'a>(&'a self, target: &'a RevokeTarget, mark: &'a Mark, now: Timestamp) -> Boxed<'a, Revocation>;
+    fn revoke_dyn<'a>(
+        &'a self,
+        target: &'a RevokeTarget,
+        mark: &'a Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Boxed<'a, Revocation>;
     fn record_uses_dyn<'a>(&'a self, uses: &'a [Use]) -> Boxed<'a, ()>;
     fn purge_dyn<'a>(
         &'a self,
@@ -53,7 +59,7 @@ trait DynTokenStore: fmt::Debug + Send + Sync {
         expired_before: Option<Timestamp>,
         max_rows: u32,
     ) -> Boxed<'a, u64>;
-    fn claim_warning_dyn<'a>(&'a self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Boxed<'a, bool>;
+    fn claim_warnings_dyn<'a>(&'a self, claims: &'a [WarningClaim]) -> Boxed<'a, Vec<bool>>;
     fn count_by_key_dyn<'a>(&'a self, key: KeyId) -> Boxed<'a, u64>;
 }
 
@@ -84,8 +90,14 @@ impl<S: TokenStore> DynTokenStore for S {
         Box::pin(self.update(record, expected, limit, now))
     }
 
-    fn revoke_dyn<'a>(&'a self, target: &'a RevokeTarget, mark: &'a Mark, now: Timestamp) -> Boxed<'a, Revocation> {
-        Box::pin(self.revoke(target, mark, now))
+    fn revoke_dyn<'a>(
+        &'a self,
+        target: &'a RevokeTarget,
+        mark: &'a Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Boxed<'a, Revocation> {
+        Box::pin(self.revoke(target, mark, now, step))
     }
 
     fn record_uses_dyn<'a>(&'a self, uses: &'a [Use]) -> Boxed<'a, ()> {
@@ -101,8 +113,8 @@ impl<S: TokenStore> DynTokenStore for S {
         Box::pin(self.purge(revoked_before, expired_before, max_rows))
     }
 
-    fn claim_warning_dyn<'a>(&'a self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Boxed<'a, bool> {
-        Box::pin(self.claim_warning(id, expiry, threshold))
+    fn claim_warnings_dyn<'a>(&'a self, claims: &'a [WarningClaim]) -> Boxed<'a, Vec<bool>> {
+        Box::pin(self.claim_warnings(claims))
     }
 
     fn count_by_key_dyn<'a>(&'a self, key: KeyId) -> Boxed<'a, u64> {
@@ -137,8 +149,14 @@ impl TokenStore for SharedStore {
         self.0.update_dyn(record, expected, limit, now).await
     }
 
-    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-        self.0.revoke_dyn(target, mark, now).await
+    async fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
+        self.0.revoke_dyn(target, mark, now, step).await
     }
 
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
@@ -154,8 +172,8 @@ impl TokenStore for SharedStore {
         self.0.purge_dyn(revoked_before, expired_before, max_rows).await
     }
 
-    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
-        self.0.claim_warning_dyn(id, expiry, threshold).await
+    async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
+        self.0.claim_warnings_dyn(claims).await
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {

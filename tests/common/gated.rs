@@ -4,18 +4,18 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part, and fails by panicking")]
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use counterfoil::{
     KeyId, Mark, Record, Selector, SharedStore, Timestamp, TokenId, TokenStore,
     record::{Revision, Use},
-    store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, StoreErrorKind, Stored},
+    store::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, StoreErrorKind, Stored, WarningClaim},
 };
 
 type Meanwhile = Box<dyn FnOnce() + Send>;
@@ -27,6 +27,10 @@ pub(crate) struct Gated {
     is_read_only: Arc<AtomicBool>,
     meanwhile: Arc<Mutex<Option<Meanwhile>>>,
     lookups: Arc<AtomicUsize>,
+    /// For each kind of write, how many rows the calls have changed or were given, one number for each call.
+    rows: Arc<Mutex<BTreeMap<&'static str, Vec<usize>>>>,
+    /// How many steps of revocations go through before they fail.
+    revocations_left: Arc<AtomicUsize>,
 }
 
 impl fmt::Debug for Gated {
@@ -37,12 +41,33 @@ impl fmt::Debug for Gated {
 
 impl Gated {
     pub(crate) fn new(store: SharedStore) -> Self {
-        Self { store, is_read_only: Arc::default(), meanwhile: Arc::default(), lookups: Arc::default() }
+        Self {
+            store,
+            is_read_only: Arc::default(),
+            meanwhile: Arc::default(),
+            lookups: Arc::default(),
+            rows: Arc::default(),
+            revocations_left: Arc::new(AtomicUsize::new(usize::MAX)),
+        }
     }
 
     /// How many lookups there were since this was asked last.
     pub(crate) fn lookups(&self) -> usize {
         self.lookups.swap(0, Ordering::SeqCst)
+    }
+
+    /// The rows of each call since this was asked last.
+    pub(crate) fn rows(&self) -> BTreeMap<&'static str, Vec<usize>> {
+        std::mem::take(&mut *self.rows.lock().unwrap())
+    }
+
+    /// Lets so many steps of revocations go through, and the later ones fail.
+    pub(crate) fn fail_revocations_after(&self, steps: usize) {
+        self.revocations_left.store(steps, Ordering::SeqCst);
+    }
+
+    fn count(&self, kind: &'static str, rows: usize) {
+        self.rows.lock().unwrap().entry(kind).or_default().push(rows);
     }
 
     /// Does this while the next uses are being written.
@@ -87,13 +112,27 @@ impl TokenStore for Gated {
         self.writable()?.update(record, expected, limit, now).await
     }
 
-    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-        self.writable()?.revoke(target, mark, now).await
+    async fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
+        let left = self.revocations_left.load(Ordering::SeqCst);
+        if left == 0 {
+            return Err(StoreErrorKind::Unavailable.into());
+        }
+        self.revocations_left.store(left - 1, Ordering::SeqCst);
+        let revocation = self.writable()?.revoke(target, mark, now, step).await?;
+        self.count("revoke", revocation.revoked.len());
+        Ok(revocation)
     }
 
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
         let meanwhile = self.meanwhile.lock().unwrap().take();
         meanwhile.into_iter().for_each(|step| step());
+        self.count("record_uses", uses.len());
         self.writable()?.record_uses(uses).await
     }
 
@@ -103,11 +142,14 @@ impl TokenStore for Gated {
         expired_before: Option<Timestamp>,
         max_rows: u32,
     ) -> Result<u64, StoreError> {
-        self.writable()?.purge(revoked_before, expired_before, max_rows).await
+        let purged = self.writable()?.purge(revoked_before, expired_before, max_rows).await?;
+        self.count("purge", purged as usize);
+        Ok(purged)
     }
 
-    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
-        self.writable()?.claim_warning(id, expiry, threshold).await
+    async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
+        self.count("claim_warnings", claims.len());
+        self.writable()?.claim_warnings(claims).await
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {

@@ -7,13 +7,13 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use counterfoil::{
     KeyId, Mark, Record, Selector, Timer, Timestamp, TokenId, TokenStore,
     record::{Revision, Use},
-    store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored},
+    store::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, Stored, WarningClaim},
 };
 
 use crate::{
@@ -306,16 +306,25 @@ impl<S: TokenStore> TokenStore for CachedStore<S> {
         self.inner.update(record, expected, limit, now).await
     }
 
-    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
+    async fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
         let what = match target {
             RevokeTarget::Token(id) => What::Record(*id),
+            RevokeTarget::Among { ids, .. } => What::Records(ids.clone()),
             RevokeTarget::Owner(_) | RevokeTarget::Matching(_) => What::All,
         };
         let mut noted = Noted { changes: &self.cache.changes, what };
-        let revocation = self.inner.revoke(target, mark, now).await?;
+        let revocation = self.inner.revoke(target, mark, now, step).await?;
         // Those that were revoked before are not named; nor counted, by a filter that leaves them out.
         let may_leave_out = revocation.revoked.is_empty() && matches!(target, RevokeTarget::Matching(_));
-        if matches!(noted.what, What::All) && revocation.already == 0 && !may_leave_out {
+        // Of several steps the last one counts for those before it: they may have met tokens that were revoked before.
+        let is_for_all = step.after.is_some() || revocation.already > 0 || may_leave_out;
+        if matches!(noted.what, What::All) && (revocation.next.is_some() || !is_for_all) {
             noted.what = What::Records(revocation.revoked.clone());
         }
         Ok(revocation)
@@ -343,9 +352,9 @@ impl<S: TokenStore> TokenStore for CachedStore<S> {
         Ok(purged)
     }
 
-    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
+    async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
         // A record holds no warning.
-        self.inner.claim_warning(id, expiry, threshold).await
+        self.inner.claim_warnings(claims).await
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {

@@ -108,7 +108,7 @@ use std::{sync::Arc, time::Duration};
 use counterfoil::{
     KeyId, Mark, Record, Selector, Timestamp, TokenId, TokenStore,
     record::{Revision, Use},
-    store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored},
+    store::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, Stored, WarningClaim},
 };
 use sqlx::PgPool;
 
@@ -206,11 +206,19 @@ impl TokenStore for PostgresStore {
         self.call(&write::Update { row: &record.to_row(), expected, limit, now }).await
     }
 
-    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-        let revoke = revoke::Revoke { target, mark: mark.into(), now };
+    async fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
+        let revoke = revoke::Revoke { target, mark: mark.into(), now, step };
         match target {
             RevokeTarget::Token(_) => self.call(&revoke).await,
-            RevokeTarget::Owner(_) | RevokeTarget::Matching(_) => self.call_in_bulk(&revoke).await,
+            RevokeTarget::Owner(_) | RevokeTarget::Matching(_) | RevokeTarget::Among { .. } => {
+                self.call_in_bulk(&revoke).await
+            }
         }
     }
 
@@ -228,8 +236,11 @@ impl TokenStore for PostgresStore {
         self.call_in_bulk(&upkeep::Purge { revoked_before, expired_before, max_rows }).await
     }
 
-    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
-        self.call(&upkeep::ClaimWarning { id, expiry, threshold }).await
+    async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.call_in_bulk(&upkeep::ClaimWarnings(claims)).await
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {

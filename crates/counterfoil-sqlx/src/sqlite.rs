@@ -17,6 +17,7 @@ mod idempotency;
 mod list;
 mod migrate;
 mod open;
+mod pause;
 mod revoke;
 mod rows;
 mod transaction;
@@ -28,8 +29,9 @@ use std::{sync::Arc, time::Duration};
 use counterfoil::{
     KeyId, Mark, Record, Selector, Timestamp, TokenId, TokenStore,
     record::{Revision, Use},
-    store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored},
+    store::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, Stored, WarningClaim},
 };
+use tokio::time::Instant;
 use transaction::{Limits, Operation, Reader, Writer};
 
 pub use migrate::MIGRATIONS;
@@ -109,11 +111,24 @@ impl TokenStore for SqliteStore {
         self.write(&write::Update { row: &record.to_row(), expected, limit, now }).await
     }
 
-    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-        let revoke = revoke::Revoke { target, mark: mark.into(), now };
+    async fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
+        let revoke = revoke::Revoke { target, mark: mark.into(), now, step };
         match target {
             RevokeTarget::Token(_) => self.write(&revoke).await,
-            RevokeTarget::Owner(_) | RevokeTarget::Matching(_) => self.write_in_bulk(&revoke).await,
+            RevokeTarget::Owner(_) | RevokeTarget::Matching(_) | RevokeTarget::Among { .. } => {
+                let begun = Instant::now();
+                let revocation = self.write_in_bulk(&revoke).await?;
+                if revocation.next.is_some() || matches!(target, RevokeTarget::Among { .. }) {
+                    pause::let_others_write(begun.elapsed()).await;
+                }
+                Ok(revocation)
+            }
         }
     }
 
@@ -127,11 +142,16 @@ impl TokenStore for SqliteStore {
         expired_before: Option<Timestamp>,
         max_rows: u32,
     ) -> Result<u64, StoreError> {
-        self.write_in_bulk(&upkeep::Purge { revoked_before, expired_before, max_rows }).await
+        let begun = Instant::now();
+        let purged = self.write_in_bulk(&upkeep::Purge { revoked_before, expired_before, max_rows }).await?;
+        if purged == u64::from(max_rows) {
+            pause::let_others_write(begun.elapsed()).await;
+        }
+        Ok(purged)
     }
 
-    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
-        self.write(&upkeep::ClaimWarning { id, expiry, threshold }).await
+    async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
+        if claims.is_empty() { Ok(Vec::new()) } else { self.write_in_bulk(&upkeep::ClaimWarnings(claims)).await }
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {

@@ -5,7 +5,7 @@ use std::{any::Any, future::Future, sync::Arc, time::Duration};
 use counterfoil::{
     FixedClock, IssuePolicy, KeyId, Mark, Record, Registry, Selector, SharedStore, Timestamp, TokenId, TokenStore,
     record::{Revision, Use},
-    store::{Cursor, Filter, ListQuery, Page, Revocation, RevokeTarget, StoreError, Stored},
+    store::{Cursor, Filter, ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, Stored, WarningClaim},
 };
 
 use crate::{
@@ -136,9 +136,15 @@ impl Hand {
         self.wait(async move { store.update(&record, expected, limit, now).await })
     }
 
-    pub(crate) fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
+    pub(crate) fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
         let (store, target, mark) = (self.nodes.next(), target.clone(), mark.clone());
-        self.wait(async move { store.revoke(&target, &mark, now).await })
+        self.wait(async move { store.revoke(&target, &mark, now, step).await })
     }
 
     pub(crate) fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
@@ -162,8 +168,13 @@ impl Hand {
         expiry: Timestamp,
         threshold: Duration,
     ) -> Result<bool, StoreError> {
-        let store = self.nodes.next();
-        self.wait(async move { store.claim_warning(id, expiry, threshold).await })
+        let claimed = self.claim_warnings(&[WarningClaim { id, expiry, threshold }])?;
+        Ok(claimed == [true])
+    }
+
+    pub(crate) fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
+        let (store, claims) = (self.nodes.next(), claims.to_vec());
+        self.wait(async move { store.claim_warnings(&claims).await })
     }
 
     pub(crate) fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {

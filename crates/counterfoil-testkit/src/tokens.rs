@@ -27,7 +27,7 @@ macro_rules! entry {
     };
 }
 
-const ENTRIES: [Entry<Hand>; 33] = [
+const ENTRIES: [Entry<Hand>; 36] = [
     entry!(write::every_field_comes_back, "`get`, `find` and `list` give back every column and all of the body"),
     entry!(
         write::a_duplicate_is_refused,
@@ -85,12 +85,24 @@ const ENTRIES: [Entry<Hand>; 33] = [
         revoke::an_owner_is_revoked_whole,
         "revoking an owner reaches every token minted before, and none minted afterwards"
     ),
+    entry!(
+        revoke::a_revocation_in_steps_marks_all,
+        "a step of a revocation marks and counts at most `max_rows`, and the steps together reach every target once"
+    ),
+    entry!(
+        revoke::a_list_is_revoked_where_it_matches,
+        "`revoke` of a list reaches, in one step, exactly those of its tokens that its filter holds for"
+    ),
     entry!(upkeep::a_use_moves_no_version, "`record_uses` moves neither number of a revision"),
     entry!(upkeep::a_later_use_stays, "an earlier use never replaces a later one, in one call or over several"),
     entry!(upkeep::many_uses_go_in_at_once, "a thousand uses go in at once, and those of unknown records are dropped"),
     entry!(
         upkeep::a_warning_is_claimed_once,
         "a warning is claimed once for each end and threshold, and never for a record that is gone"
+    ),
+    entry!(
+        upkeep::claims_of_a_batch_are_answered_one_by_one,
+        "each claim of a batch has its own answer, in order, and of two equal ones the first counts"
     ),
     entry!(upkeep::one_of_many_claims_a_warning, "of many who claim a warning at once one is the first"),
     entry!(upkeep::every_slot_is_counted_by_key, "`count_by_key` counts every slot of every record"),

@@ -22,7 +22,7 @@ use crate::{
     memory::MemoryStore,
     record::{Record, Slot, SlotKind},
     rotate::{Rotation, rotate},
-    store::{RevokeTarget, TokenStore},
+    store::{RevokeStep, RevokeTarget, TokenStore},
     subject::{By, Owner},
     time::Timestamp,
     token::{TokenFormat, TokenId},
@@ -247,7 +247,8 @@ fn play(Play { at, verifications, is_warm, what, denial }: &Play<'_>, choices: &
             (What::AtOnce, _) => {
                 let target = RevokeTarget::Token(at.record.id());
                 let mark = By::unknown().mark(at.now);
-                let revoked = pollster::block_on(world.store.revoke(&target, &mark, at.now)).unwrap().revoked;
+                let revoked =
+                    pollster::block_on(world.store.revoke(&target, &mark, at.now, RevokeStep::WHOLE)).unwrap().revoked;
                 assert_eq!(revoked, [at.record.id()]);
                 is_changed = true;
             }

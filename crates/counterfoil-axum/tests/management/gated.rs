@@ -5,15 +5,14 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use counterfoil::{
     KeyId, Mark, Record, Selector, Timestamp, TokenId, TokenStore,
     record::{Revision, Use},
     store::{
-        IdempotencyStore, ListQuery, Page, Reservation, Reserved, Revocation, RevokeTarget, StoreError, StoreErrorKind,
-        Stored,
+        IdempotencyStore, ListQuery, Page, Reservation, Reserved, Revocation, RevokeStep, RevokeTarget, StoreError,
+        StoreErrorKind, Stored, WarningClaim,
     },
 };
 
@@ -120,8 +119,14 @@ impl<S: Store> TokenStore for Gated<S> {
         self.writing()?.update(record, expected, limit, now).await
     }
 
-    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-        self.writing()?.revoke(target, mark, now).await
+    async fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
+        self.writing()?.revoke(target, mark, now, step).await
     }
 
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
@@ -137,8 +142,8 @@ impl<S: Store> TokenStore for Gated<S> {
         self.writing()?.purge(revoked_before, expired_before, max_rows).await
     }
 
-    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
-        self.writing()?.claim_warning(id, expiry, threshold).await
+    async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
+        self.writing()?.claim_warnings(claims).await
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {

@@ -2,18 +2,15 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part, and fails by panicking")]
 
-use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
 };
 
 use counterfoil::{
     KeyId, Mark, MemoryStore, Record, Selector, Timestamp, TokenId, TokenStore,
     record::{Revision, Use},
-    store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, StoreErrorKind, Stored},
+    store::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, StoreErrorKind, Stored, WarningClaim},
 };
 use tokio::sync::watch;
 
@@ -117,8 +114,14 @@ impl TokenStore for Gated {
     ) -> Result<(), StoreError> {
         self.inner.update(record, expected, limit, now).await
     }
-    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-        self.inner.revoke(target, mark, now).await
+    async fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
+        self.inner.revoke(target, mark, now, step).await
     }
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
         self.inner.record_uses(uses).await
@@ -131,8 +134,8 @@ impl TokenStore for Gated {
     ) -> Result<u64, StoreError> {
         self.inner.purge(revoked_before, expired_before, max_rows).await
     }
-    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
-        self.inner.claim_warning(id, expiry, threshold).await
+    async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
+        self.inner.claim_warnings(claims).await
     }
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
         self.inner.count_by_key(key).await

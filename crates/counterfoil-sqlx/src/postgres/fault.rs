@@ -76,7 +76,6 @@ impl Failure {
 }
 
 pub(super) const UNIQUE_VIOLATION: &str = "23505";
-pub(super) const FOREIGN_KEY_VIOLATION: &str = "23503";
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {

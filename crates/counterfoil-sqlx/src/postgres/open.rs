@@ -83,7 +83,7 @@ impl PostgresStore {
     }
 
     /// How long a call may take that walks many rows, which grows with them: `list`, `record_uses`, `purge`,
-    /// `count_by_key`, `forget`, and `revoke` by owner or filter. A minute, unless told otherwise.
+    /// `claim_warnings`, `count_by_key`, `forget`, and `revoke` by owner, filter or list. A minute, unless told otherwise.
     #[must_use = "it is another store that has the deadline"]
     pub fn bulk_deadline(self, deadline: Duration) -> Self {
         Self { bulk_deadline: deadline, ..self }

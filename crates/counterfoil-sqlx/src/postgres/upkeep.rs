@@ -1,13 +1,14 @@
 //! What goes on beside the records: purging, warnings, counts.
 
-use std::time::Duration;
+use std::collections::HashSet;
 
-use counterfoil::{KeyId, Timestamp, TokenId};
+use counterfoil::{KeyId, Timestamp, store::WarningClaim};
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
+use uuid::Uuid;
 
 use super::{
     call::{Manner, Operation},
-    fault::{FOREIGN_KEY_VIOLATION, Failure},
+    fault::Failure,
     rows::uuid_of,
 };
 
@@ -74,36 +75,43 @@ pub(super) async fn delete_owners(
     sqlx::query(DELETE_OWNERS).bind(tenants).bind(owners).execute(connection).await.map(drop)
 }
 
-pub(super) struct ClaimWarning {
-    pub(super) id: TokenId,
-    pub(super) expiry: Timestamp,
-    pub(super) threshold: Duration,
-}
+/// In one order, so that two batches wait for each other and do not lock each other out. A token that is being deleted is
+/// waited for; a deleted one is left out.
+const CLAIM: &str = "INSERT INTO counterfoil_warning (token_id, expiry, threshold_ms) \
+     SELECT c.token_id, c.expiry, c.threshold_ms \
+     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS c (token_id, expiry, threshold_ms) \
+     JOIN counterfoil_token AS t ON t.id = c.token_id \
+     ORDER BY c.token_id, c.expiry, c.threshold_ms FOR KEY SHARE OF t \
+     ON CONFLICT DO NOTHING RETURNING token_id, expiry, threshold_ms";
 
-impl Operation for ClaimWarning {
-    type Output = bool;
+pub(super) struct ClaimWarnings<'a>(pub(super) &'a [WarningClaim]);
+
+impl Operation for ClaimWarnings<'_> {
+    type Output = Vec<bool>;
 
     // A second claim would find the first, and nobody would warn.
     const MANNER: Manner = Manner::Once;
 
-    async fn attempt(&self, connection: &mut PgConnection) -> Result<bool, Failure> {
-        let claimed = sqlx::query(
-            "INSERT INTO counterfoil_warning (token_id, expiry, threshold_ms) \
-             SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM counterfoil_token WHERE id = $1) ON CONFLICT DO NOTHING",
-        )
-        .bind(uuid_of(self.id))
-        .bind(self.expiry.unix_millis())
-        .bind(i64::try_from(self.threshold.as_millis()).unwrap_or(i64::MAX))
-        .execute(connection)
-        .await
-        .map_err(Failure::from);
-        match claimed {
-            Ok(claimed) => Ok(claimed.rows_affected() > 0),
-            // It was purged between the look and the insert.
-            Err(failure) if failure.is_violation(FOREIGN_KEY_VIOLATION) => Ok(false),
-            Err(failure) => Err(failure),
-        }
+    async fn attempt(&self, connection: &mut PgConnection) -> Result<Vec<bool>, Failure> {
+        let claims: Vec<_> = self.0.iter().map(key_of).collect();
+        let column = |of: fn(&Key) -> i64| claims.iter().map(of).collect::<Vec<_>>();
+        let claimed: Vec<Key> = sqlx::query_as(CLAIM)
+            .bind(claims.iter().map(|(id, ..)| *id).collect::<Vec<_>>())
+            .bind(column(|(_, expiry, _)| *expiry))
+            .bind(column(|(.., threshold)| *threshold))
+            .fetch_all(connection)
+            .await?;
+        let mut claimed: HashSet<Key> = claimed.into_iter().collect();
+        // Of equal ones the first.
+        Ok(claims.iter().map(|claim| claimed.remove(claim)).collect())
     }
+}
+
+type Key = (Uuid, i64, i64);
+
+fn key_of(claim: &WarningClaim) -> Key {
+    let threshold = i64::try_from(claim.threshold.as_millis()).unwrap_or(i64::MAX);
+    (uuid_of(claim.id), claim.expiry.unix_millis(), threshold)
 }
 
 pub(super) struct CountByKey(pub(super) KeyId);

@@ -1,11 +1,22 @@
 //! What goes on beside the records: uses, purging, warnings, counts.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
-use counterfoil::{KeyId, Timestamp, TokenId, record::Use, store::StoreError};
+use counterfoil::{
+    KeyId, Timestamp,
+    record::Use,
+    store::{StoreError, WarningClaim},
+};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{fault::fault, rows::value, transaction::Operation};
+use super::{
+    fault::fault,
+    rows::{try_id, value},
+    transaction::Operation,
+};
 
 /// Uses in one statement: few enough for one to be prepared in passing, many enough to make the hand-over small.
 const USES_AT_ONCE: usize = 200;
@@ -83,28 +94,36 @@ impl Operation for Purge {
     }
 }
 
-/// Claims a warning, if nobody has.
-pub(super) struct ClaimWarning {
-    pub(super) id: TokenId,
-    pub(super) expiry: Timestamp,
-    pub(super) threshold: Duration,
-}
+/// Claims in one statement.
+const CLAIMS_AT_ONCE: usize = 200;
 
-impl Operation for ClaimWarning {
-    type Output = bool;
+/// Claims warnings, of which there is at least one.
+pub(super) struct ClaimWarnings<'a>(pub(super) &'a [WarningClaim]);
 
-    async fn run(&self, connection: &mut SqliteConnection) -> Result<bool, StoreError> {
-        let claimed = sqlx::query(
-            "INSERT OR IGNORE INTO counterfoil_warning (token_id, expiry, threshold_ms) \
-             SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM counterfoil_token WHERE id = ?1)",
-        )
-        .bind(self.id.as_bytes().as_slice())
-        .bind(self.expiry.unix_millis())
-        .bind(i64::try_from(self.threshold.as_millis()).unwrap_or(i64::MAX))
-        .execute(connection)
-        .await
-        .map_err(fault)?;
-        Ok(claimed.rows_affected() > 0)
+impl Operation for ClaimWarnings<'_> {
+    type Output = Vec<bool>;
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<Vec<bool>, StoreError> {
+        let millis = |threshold: Duration| i64::try_from(threshold.as_millis()).unwrap_or(i64::MAX);
+        let mut claimed = HashSet::new();
+        for claims in self.0.chunks(CLAIMS_AT_ONCE) {
+            let mut query = QueryBuilder::<Sqlite>::new(
+                "INSERT OR IGNORE INTO counterfoil_warning (token_id, expiry, threshold_ms) \
+                 SELECT v.column1, v.column2, v.column3 FROM (",
+            );
+            query.push_values(claims, |mut row, WarningClaim { id, expiry, threshold }| {
+                row.push_bind(id.as_bytes().as_slice()).push_bind(expiry.unix_millis()).push_bind(millis(*threshold));
+            });
+            query.push(
+                ") AS v WHERE EXISTS (SELECT 1 FROM counterfoil_token AS t WHERE t.id = v.column1) \
+                 RETURNING token_id, expiry, threshold_ms",
+            );
+            let rows = query.build().persistent(false).fetch_all(&mut *connection).await.map_err(fault)?;
+            claimed.extend(rows.iter().filter_map(|row| Some((try_id(row, 0)?, value(row, 1)?, value(row, 2)?))));
+        }
+        // Of equal ones the first.
+        let key = |claim: &WarningClaim| (claim.id, claim.expiry.unix_millis(), millis(claim.threshold));
+        Ok(self.0.iter().map(|claim| claimed.remove(&key(claim))).collect())
     }
 }
 

@@ -2,12 +2,12 @@
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use counterfoil::{
     By, Grant, Keyring, Lifetime, Mark, Owner, Record, Row, Selector, Timestamp, TokenFormat, TokenId, Usage,
     record::{MarkRow, SlotRow, Use},
-    store::{StoreError, StoreErrorKind},
+    store::{StoreError, StoreErrorKind, WarningClaim},
 };
 
 pub(crate) const HOUR: i64 = 60 * 60 * 1000;
@@ -39,6 +39,11 @@ pub(crate) fn owner(name: &str) -> Owner {
 /// A record made now, good forever.
 pub(crate) fn record(of: &Owner) -> Record {
     Grant::new(of.clone(), Lifetime::Forever).mint(&*FORMAT, &KEYRING, now()).unwrap().record
+}
+
+/// A claim of the warning that a token ends within a minute.
+pub(crate) fn claim(id: TokenId, expiry: Timestamp) -> WarningClaim {
+    WarningClaim { id, expiry, threshold: Duration::from_secs(60) }
 }
 
 /// A record as it is after `edit`.

@@ -1,8 +1,9 @@
 //! What is told on the channel, and what is not.
 
-use std::time::Duration;
-
-use counterfoil::{Record, TokenStore, store::RevokeTarget};
+use counterfoil::{
+    Record, TokenStore,
+    store::{RevokeStep, RevokeTarget},
+};
 use counterfoil_sqlx::postgres::CHANGES;
 use sqlx::{AssertSqlSafe, postgres::PgListener};
 
@@ -63,7 +64,7 @@ async fn every_change_of_a_token_is_told_and_no_use() {
     let one = changes.store.insert(record(&owner("ann"))).await;
     let id = one.id();
     changes.store.store.record_uses(&[used(id, at(1))]).await.unwrap();
-    changes.store.store.claim_warning(id, at(1), Duration::ZERO).await.unwrap();
+    changes.store.store.claim_warnings(&[claim(id, at(1))]).await.unwrap();
     changes.store.store.list(&counterfoil::store::ListQuery::new(Default::default()), now()).await.unwrap();
     assert_eq!(changes.heard().await, Vec::<String>::new(), "a token that is made, and a use");
 
@@ -81,9 +82,19 @@ async fn every_change_of_a_token_is_told_and_no_use() {
         [payload(&turned), payload(&dropped), format!("{id} {}", selector(&one))],
         "and the selector that went"
     );
-    changes.store.store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now()).await.unwrap();
+    changes
+        .store
+        .store
+        .revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now(), RevokeStep::WHOLE)
+        .await
+        .unwrap();
     assert_eq!(changes.heard().await, [payload(&dropped)]);
-    changes.store.store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now()).await.unwrap();
+    changes
+        .store
+        .store
+        .revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now(), RevokeStep::WHOLE)
+        .await
+        .unwrap();
     assert_eq!(changes.heard().await, Vec::<String>::new(), "it was revoked already");
     assert_eq!(changes.store.store.purge(at(1), None, 10).await.unwrap(), 1);
     assert_eq!(changes.heard().await, [payload(&dropped)], "and its selector, which is told alike");

@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use counterfoil::{
     TokenStore,
-    store::{IdempotencyStore, RevokeTarget, StoreErrorKind},
+    store::{IdempotencyStore, RevokeStep, RevokeTarget, StoreErrorKind},
 };
 use counterfoil_sqlx::PostgresStore;
 use sqlx::PgPool;
@@ -134,10 +134,13 @@ async fn a_commit_whose_answer_was_lost_is_not_made_again() {
         let there = store.insert(record(&owner("bob"))).await;
         proxy.cut('Q', "COMMIT\0", cut);
         let target = RevokeTarget::Token(there.id());
-        assert_eq!(kind(remote.revoke(&target, &mark(now()), now()).await), StoreErrorKind::Unavailable);
+        assert_eq!(
+            kind(remote.revoke(&target, &mark(now()), now(), RevokeStep::WHOLE).await),
+            StoreErrorKind::Unavailable
+        );
         assert_eq!(store.stored(there.id()).await.revoked.is_some(), is_done);
         // Whoever asks again gets the same end, whatever had become of it.
-        remote.revoke(&target, &mark(at(1)), at(1)).await.unwrap();
+        remote.revoke(&target, &mark(at(1)), at(1), RevokeStep::WHOLE).await.unwrap();
         assert_eq!(store.stored(there.id()).await.version, 2);
     }
     store.close().await;
@@ -151,11 +154,11 @@ async fn a_claim_whose_answer_was_lost_is_not_made_again() {
     for (cut, is_done) in [(Cut::Before, false), (Cut::After, true)] {
         let there = store.insert(record(&owner("ann"))).await;
         // Not the message that prepares the statement: the one that carries it out.
-        remote.claim_warning(there.id(), at(9), Duration::ZERO).await.unwrap();
+        remote.claim_warnings(&[claim(there.id(), at(9))]).await.unwrap();
         proxy.cut('B', "", cut);
-        let claimed = remote.claim_warning(there.id(), at(1), Duration::ZERO).await;
+        let claimed = remote.claim_warnings(&[claim(there.id(), at(1))]).await;
         assert_eq!(kind(claimed), StoreErrorKind::Unavailable);
-        assert_eq!(store.store.claim_warning(there.id(), at(1), Duration::ZERO).await.unwrap(), !is_done);
+        assert_eq!(store.store.claim_warnings(&[claim(there.id(), at(1))]).await.unwrap(), [!is_done]);
     }
     store.close().await;
 }
@@ -221,8 +224,8 @@ async fn whoever_waits_for_a_lock_past_the_deadline_is_told_and_stands_in_no_que
         hasty.insert(&record(&owner("ann")), None, now()).await,
         hasty.update(&changed, there.revision(), None, now()).await,
         hasty.update(&changed, there.revision(), Some(5), now()).await,
-        hasty.revoke(&RevokeTarget::Token(there.id()), &mark(now()), now()).await.map(drop),
-        hasty.revoke(&all, &mark(now()), now()).await.map(drop),
+        hasty.revoke(&RevokeTarget::Token(there.id()), &mark(now()), now(), RevokeStep::WHOLE).await.map(drop),
+        hasty.revoke(&all, &mark(now()), now(), RevokeStep::WHOLE).await.map(drop),
     ] {
         assert_eq!(kind(refused), StoreErrorKind::Unavailable);
     }

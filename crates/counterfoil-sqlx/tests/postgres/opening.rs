@@ -1,10 +1,10 @@
 //! The host's pools, the schema and its steps, roles, and servers that take no writes.
 
-use std::{error::Error as _, time::Duration};
+use std::error::Error as _;
 
 use counterfoil::{
     Registry, TokenFormat, TokenStore,
-    store::{IdempotencyStore, RevokeTarget, StoreErrorKind},
+    store::{IdempotencyStore, RevokeStep, RevokeTarget, StoreErrorKind},
 };
 use counterfoil_sqlx::{
     PostgresStore,
@@ -153,7 +153,7 @@ async fn every_older_schema_is_brought_up_to_date_with_its_rows() {
                 let stored = store.get(id).await.unwrap().unwrap();
                 assert_eq!(stored.usage.unwrap().at, at(1));
                 store.record_uses(&[used(id, at(2))]).await.unwrap();
-                store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now()).await.unwrap();
+                store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now(), RevokeStep::WHOLE).await.unwrap();
                 assert_eq!(store.purge(at(1), None, 10).await.unwrap(), 1);
             }
             store.insert(&record(&owner("ann")), Some(1), now()).await.unwrap();
@@ -263,10 +263,10 @@ async fn where_nothing_may_be_written_reads_work_and_writes_say_why_not() {
         let writes = [
             read_only.insert(&record(&owner("ann")), Some(5), now()).await.map(drop),
             read_only.update(&next(&there, |_| {}), there.revision(), None, now()).await.map(drop),
-            read_only.revoke(&target, &mark(now()), now()).await.map(drop),
+            read_only.revoke(&target, &mark(now()), now(), RevokeStep::WHOLE).await.map(drop),
             read_only.record_uses(&[used(there.id(), now())]).await.map(drop),
             read_only.purge(now(), None, 1).await.map(drop),
-            read_only.claim_warning(there.id(), now(), Duration::ZERO).await.map(drop),
+            read_only.claim_warnings(&[claim(there.id(), now())]).await.map(drop),
             read_only.forget(now(), 1).await.map(drop),
         ];
         for (number, write) in writes.into_iter().enumerate() {

@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use counterfoil::{
     Record, TokenStore,
-    store::{Filter, RevokeTarget, StoreError, StoreErrorKind},
+    store::{Filter, RevokeStep, RevokeTarget, StoreError, StoreErrorKind},
 };
 use counterfoil_sqlx::PostgresStore;
 use tokio::task::JoinSet;
@@ -37,7 +37,7 @@ async fn no_more_are_added_than_the_limit_leaves_room_for() {
         if round == 1 {
             let ids = Vec::from_iter(ids(&store).await.into_iter().take(5));
             for id in ids {
-                store.store.revoke(&RevokeTarget::Token(id), &mark(now()), now()).await.unwrap();
+                store.store.revoke(&RevokeTarget::Token(id), &mark(now()), now(), RevokeStep::WHOLE).await.unwrap();
             }
         }
     }
@@ -93,7 +93,8 @@ async fn an_update_never_undoes_a_revocation() {
         let update = tokio::spawn(async move { updating.update(&changed, expected, None, now()).await });
         let (revoking, id) = (nodes[1].clone(), there.id());
         let target = [RevokeTarget::Token(id), RevokeTarget::Owner(owner("ann"))][round as usize % 2].clone();
-        let revoke = tokio::spawn(async move { revoking.revoke(&target, &mark(now()), now()).await });
+        let revoke =
+            tokio::spawn(async move { revoking.revoke(&target, &mark(now()), now(), RevokeStep::WHOLE).await });
         let (update, revoke) = (update.await.unwrap(), revoke.await.unwrap().unwrap());
         assert_eq!(revoke.revoked, [id]);
         let stored = store.stored(id).await;
@@ -121,7 +122,7 @@ async fn a_revocation_by_filter_judges_the_row_that_it_marks() {
     crate::cluster::run(&mut hand, &later).await;
     let node = store.store.clone();
     let revoking = tokio::spawn(async move {
-        node.revoke(&RevokeTarget::Matching(Filter::expiring(at(10))), &mark(now()), now()).await
+        node.revoke(&RevokeTarget::Matching(Filter::expiring(at(10))), &mark(now()), now(), RevokeStep::WHOLE).await
     });
     until(async || store.waiting().await == 1).await;
     crate::cluster::run(&mut hand, "COMMIT").await;
@@ -153,8 +154,9 @@ async fn a_token_that_is_being_added_is_revoked_with_its_owner() {
         let adding = tokio::spawn(async move { node.insert(&newcomer, Some(5), now()).await });
         until(async || store.waiting().await == 1).await;
         let node = store.store.clone();
-        let revoking =
-            tokio::spawn(async move { node.revoke(&RevokeTarget::Owner(owner(name)), &mark(now()), now()).await });
+        let revoking = tokio::spawn(async move {
+            node.revoke(&RevokeTarget::Owner(owner(name)), &mark(now()), now(), RevokeStep::WHOLE).await
+        });
         until(async || store.waiting().await == 2 || revoking.is_finished()).await;
         crate::cluster::run(&mut hand, "COMMIT").await;
         adding.await.unwrap().unwrap();
@@ -170,13 +172,18 @@ async fn to_revoke_an_owner_without_tokens_leaves_nothing_behind() {
     let store = Fixture::on(server).await;
     let there = store.insert(record(&owner("ann"))).await;
     for (name, revoked, rows) in [("bob", vec![], 1), ("ann", vec![there.id()], 1), ("ann", vec![], 1)] {
-        let revocation = store.store.revoke(&RevokeTarget::Owner(owner(name)), &mark(now()), now()).await.unwrap();
+        let revocation = store
+            .store
+            .revoke(&RevokeTarget::Owner(owner(name)), &mark(now()), now(), RevokeStep::WHOLE)
+            .await
+            .unwrap();
         assert_eq!((revocation.revoked, store.count("counterfoil_owner").await), (revoked, rows), "{name}");
     }
     // A token that the filter leaves out keeps its owner's row.
     store.insert(record(&owner("cid"))).await;
     let ends = Filter { owner: Some(owner("cid")), ..Filter::expiring(at(10)) };
-    let revocation = store.store.revoke(&RevokeTarget::Matching(ends), &mark(now()), now()).await.unwrap();
+    let revocation =
+        store.store.revoke(&RevokeTarget::Matching(ends), &mark(now()), now(), RevokeStep::WHOLE).await.unwrap();
     assert_eq!((revocation.revoked, store.count("counterfoil_owner").await), (vec![], 2));
     store.close().await;
 }
@@ -190,7 +197,7 @@ async fn a_read_that_starts_after_a_write_sees_it() {
         for node in &nodes {
             assert!(node.find(&[selector(&there)]).await.unwrap().is_some());
         }
-        store.store.revoke(&RevokeTarget::Token(there.id()), &mark(now()), now()).await.unwrap();
+        store.store.revoke(&RevokeTarget::Token(there.id()), &mark(now()), now(), RevokeStep::WHOLE).await.unwrap();
         for node in &nodes {
             assert!(node.find(&[selector(&there)]).await.unwrap().unwrap().revoked().is_some());
         }
@@ -213,7 +220,9 @@ async fn a_purge_beside_everything_else_breaks_nothing() {
                 let changed = next(&newcomer, |row| row.expires_at = Some(at(round).unix_millis()));
                 node.update(&changed, newcomer.revision(), Some(1000), now()).await.unwrap();
                 node.record_uses(&[used(newcomer.id(), at(1))]).await.unwrap();
-                node.revoke(&RevokeTarget::Token(newcomer.id()), &mark(at(-9)), now()).await.unwrap();
+                node.revoke(&RevokeTarget::Token(newcomer.id()), &mark(at(-9)), now(), RevokeStep::WHOLE)
+                    .await
+                    .unwrap();
                 node.purge(at(-8), None, 10).await.unwrap();
             }
         });

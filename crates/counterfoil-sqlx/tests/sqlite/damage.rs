@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use counterfoil::{
     Record, TokenId, TokenStore,
-    store::{Filter, ListQuery, Order, RevokeTarget, StoreErrorKind},
+    store::{Filter, ListQuery, Order, RevokeStep, RevokeTarget, StoreErrorKind},
 };
 use counterfoil_sqlx::{SqliteStore, sqlite::MIGRATIONS};
 use sqlx::{
@@ -120,9 +120,13 @@ async fn a_damaged_row_is_named_with_its_column_and_can_be_revoked() {
         assert_eq!((listed, pages), (all.clone(), 7));
     }
 
-    let one = store.store.revoke(&RevokeTarget::Token(all[0]), &mark(now()), now()).await.unwrap();
+    let one = store.store.revoke(&RevokeTarget::Token(all[0]), &mark(now()), now(), RevokeStep::WHOLE).await.unwrap();
     assert_eq!(one.revoked, [all[0]]);
-    let rest = store.store.revoke(&RevokeTarget::Matching(Filter::all()), &mark(now()), now()).await.unwrap();
+    let rest = store
+        .store
+        .revoke(&RevokeTarget::Matching(Filter::all()), &mark(now()), now(), RevokeStep::WHOLE)
+        .await
+        .unwrap();
     assert_eq!((rest.revoked, rest.already), (all[1..].to_vec(), 1));
     assert_eq!(store.store.purge(at(1), None, 100).await.map_err(|error| error.kind().clone()), Ok(26));
 }
@@ -138,7 +142,8 @@ async fn a_row_without_a_whole_id_is_a_failure_and_no_panic() {
     assert!(error.source().unwrap().to_string().contains("16 bytes"));
     assert_eq!(kind(store.store.list(&ListQuery::new(Filter::all()), now()).await), StoreErrorKind::Other);
     // It cannot be named, and is revoked all the same.
-    let revocation = store.store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now()).await.unwrap();
+    let revocation =
+        store.store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now(), RevokeStep::WHOLE).await.unwrap();
     assert_eq!(revocation.revoked, []);
     let revoked: i64 =
         sqlx::query_scalar("SELECT count(revoked_at) FROM counterfoil_token").fetch_one(&store.raw).await.unwrap();

@@ -9,7 +9,7 @@ use std::{
 
 use counterfoil::{
     Record, TokenStore,
-    store::{Filter, RevokeTarget, StoreError, StoreErrorKind},
+    store::{Filter, RevokeStep, RevokeTarget, StoreError, StoreErrorKind},
 };
 use counterfoil_sqlx::{SqliteStore, sqlite::SqliteOptions};
 use sqlx::{
@@ -61,7 +61,7 @@ async fn queued_writes_on_a_locked_file_end_together_and_are_never_made() {
             let store = impatient.clone();
             writes.spawn(async move {
                 let target: RevokeTarget = target;
-                store.revoke(&target, &mark(now()), now()).await.map(drop)
+                store.revoke(&target, &mark(now()), now(), RevokeStep::WHOLE).await.map(drop)
             });
         }
         // Meanwhile tokens verify, even where the pool has one connection.
@@ -80,7 +80,10 @@ async fn queued_writes_on_a_locked_file_end_together_and_are_never_made() {
             assert!(store.get(newcomer.id()).await.unwrap().is_none(), "{file}: {} came too late", newcomer.id());
         }
         assert!(store.find(&[selector(&there)]).await.unwrap().unwrap().revoked().is_none(), "{file}");
-        assert_eq!(store.revoke(&there.id().into(), &mark(now()), now()).await.unwrap().revoked, [there.id()]);
+        assert_eq!(
+            store.revoke(&there.id().into(), &mark(now()), now(), RevokeStep::WHOLE).await.unwrap().revoked,
+            [there.id()]
+        );
         store.close().await;
     }
 }
@@ -98,7 +101,10 @@ async fn change_that_takes_too_long_is_interrupted_and_undone() {
     let mut other = SqliteConnection::connect_with(&connect(&store.path())).await.unwrap();
     for target in [RevokeTarget::Token(there.id()), RevokeTarget::Owner(owner("ann"))] {
         run(&mut other, SLOW).await;
-        assert_eq!(kind(impatient.revoke(&target, &mark(now()), now()).await), StoreErrorKind::Unavailable);
+        assert_eq!(
+            kind(impatient.revoke(&target, &mark(now()), now(), RevokeStep::WHOLE).await),
+            StoreErrorKind::Unavailable
+        );
         run(&mut other, "DROP TRIGGER slow").await;
         assert!(store.stored(there.id()).await.revoked.is_none());
     }
@@ -106,11 +112,11 @@ async fn change_that_takes_too_long_is_interrupted_and_undone() {
     run(&mut other, SLOW).await;
     let target = RevokeTarget::Token(there.id());
     let mark = mark(now());
-    let revoke = store.store.revoke(&target, &mark, now());
+    let revoke = store.store.revoke(&target, &mark, now(), RevokeStep::WHOLE);
     tokio::time::timeout(Duration::from_millis(300), revoke).await.unwrap_err();
     run(&mut other, "DROP TRIGGER slow").await;
     assert!(store.stored(there.id()).await.revoked.is_none());
-    assert_eq!(store.store.revoke(&target, &mark, now()).await.unwrap().revoked, [there.id()]);
+    assert_eq!(store.store.revoke(&target, &mark, now(), RevokeStep::WHOLE).await.unwrap().revoked, [there.id()]);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod races;
 mod recovery;
 mod revoke;
 mod small_disk;
+mod steps;
 mod support;
 mod update;
 mod upkeep;

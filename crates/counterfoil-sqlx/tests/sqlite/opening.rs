@@ -368,10 +368,10 @@ async fn on_a_read_only_file_reads_work_and_writes_say_why_not() {
         let writes = [
             read_only.insert(&record(&owner("ann")), Some(5), now()).await.map(drop),
             read_only.update(&changed, there.revision(), None, now()).await.map(drop),
-            read_only.revoke(&target, &mark(now()), now()).await.map(drop),
+            read_only.revoke(&target, &mark(now()), now(), counterfoil::store::RevokeStep::WHOLE).await.map(drop),
             read_only.record_uses(&[used(there.id(), now())]).await.map(drop),
             read_only.purge(now(), None, 1).await.map(drop),
-            read_only.claim_warning(there.id(), now(), Duration::ZERO).await.map(drop),
+            read_only.claim_warnings(&[claim(there.id(), now())]).await.map(drop),
         ];
         for (number, write) in writes.into_iter().enumerate() {
             assert_eq!(kind(write), StoreErrorKind::ReadOnly, "write {number}");
@@ -402,7 +402,7 @@ async fn a_locked_file_is_unavailable() {
     let there = store.insert(record(&owner("ann"))).await;
     let lock = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
     assert_eq!(kind(impatient.insert(&record(&owner("ann")), None, now()).await), StoreErrorKind::Unavailable);
-    assert_eq!(kind(impatient.claim_warning(there.id(), now(), Duration::ZERO).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(impatient.claim_warnings(&[claim(there.id(), now())]).await), StoreErrorKind::Unavailable);
     assert!(impatient.get(there.id()).await.unwrap().is_some(), "readers wait for no writer");
     drop(lock);
 }

@@ -4,7 +4,7 @@ use std::{future::Future, task::Poll};
 
 use counterfoil::{
     Record, TokenStore,
-    store::{RevokeTarget, StoreError, StoreErrorKind},
+    store::{RevokeStep, RevokeTarget, StoreError, StoreErrorKind},
 };
 use counterfoil_sqlx::SqliteStore;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
@@ -63,7 +63,9 @@ async fn an_update_never_undoes_a_revocation() {
         let (updating, expected) = (nodes[0].clone(), there.revision());
         let update = tokio::spawn(async move { updating.update(&changed, expected, None, now()).await });
         let (revoking, id) = (nodes[1].clone(), there.id());
-        let revoke = tokio::spawn(async move { revoking.revoke(&RevokeTarget::Token(id), &mark(now()), now()).await });
+        let revoke = tokio::spawn(async move {
+            revoking.revoke(&RevokeTarget::Token(id), &mark(now()), now(), RevokeStep::WHOLE).await
+        });
         let (update, revoke) = (update.await.unwrap(), revoke.await.unwrap().unwrap());
         assert_eq!(revoke.revoked, [id]);
         let stored = store.stored(id).await;
@@ -84,7 +86,7 @@ async fn a_read_that_starts_after_a_write_sees_it() {
         for node in &nodes {
             assert!(node.find(&[selector(&there)]).await.unwrap().is_some());
         }
-        store.store.revoke(&RevokeTarget::Token(there.id()), &mark(now()), now()).await.unwrap();
+        store.store.revoke(&RevokeTarget::Token(there.id()), &mark(now()), now(), RevokeStep::WHOLE).await.unwrap();
         for node in &nodes {
             assert!(node.find(&[selector(&there)]).await.unwrap().unwrap().revoked().is_some());
         }

@@ -13,7 +13,7 @@ use std::{
 use counterfoil::{
     By, Grant, Lifetime, Record, Registry, TokenFormat, TokenId, TokenStore,
     registry::{ChangeError, VerifyError},
-    store::{Filter, IdempotencyStore, Reservation, Reserved, RevokeTarget, StoreError, StoreErrorKind},
+    store::{Filter, IdempotencyStore, Reservation, Reserved, RevokeStep, RevokeTarget, StoreError, StoreErrorKind},
 };
 use counterfoil_sqlx::SqliteStore;
 use sqlx::{
@@ -94,7 +94,7 @@ impl Prepared {
         store.insert(&there, None, now()).await.unwrap();
         let purgeable = record(&owner);
         store.insert(&purgeable, None, now()).await.unwrap();
-        store.revoke(&RevokeTarget::Token(purgeable.id()), &mark(at(-2)), now()).await.unwrap();
+        store.revoke(&RevokeTarget::Token(purgeable.id()), &mark(at(-2)), now(), RevokeStep::WHOLE).await.unwrap();
         let held = reservation(&owner, "held");
         store.forget(at(1), u32::MAX).await.unwrap();
         assert_eq!(store.reserve(&held).await.unwrap(), Reserved::Made);
@@ -120,15 +120,18 @@ impl Prepared {
                 });
                 store.update(&changed, revision, Some(50), now()).await
             }
-            Revoke => store.revoke(&RevokeTarget::Token(id), &mark(now()), now()).await.map(drop),
-            RevokeOwner => store.revoke(&RevokeTarget::Owner(owner.clone()), &mark(now()), now()).await.map(drop),
+            Revoke => store.revoke(&RevokeTarget::Token(id), &mark(now()), now(), RevokeStep::WHOLE).await.map(drop),
+            RevokeOwner => store
+                .revoke(&RevokeTarget::Owner(owner.clone()), &mark(now()), now(), RevokeStep::WHOLE)
+                .await
+                .map(drop),
             RevokeMatching => {
                 let filter = Filter { created_before: Some(at(1)), ..Filter::owner(owner.clone()) };
-                store.revoke(&RevokeTarget::Matching(filter), &mark(now()), now()).await.map(drop)
+                store.revoke(&RevokeTarget::Matching(filter), &mark(now()), now(), RevokeStep::WHOLE).await.map(drop)
             }
             RecordUses => store.record_uses(&[used(id, at(1))]).await,
             Purge => store.purge(at(-1), None, u32::MAX).await.map(drop),
-            ClaimWarning => store.claim_warning(id, at(9), Duration::from_secs(60)).await.map(drop),
+            ClaimWarning => store.claim_warnings(&[claim(id, at(9))]).await.map(drop),
             Reserve => store.reserve(&reservation(owner, "new")).await.map(drop),
             TakeOver => store.take_over(held, other).await.map(drop),
             Complete => store.complete(held).await,
@@ -158,7 +161,7 @@ impl Prepared {
             Revoke | RevokeOwner | RevokeMatching => stored().await.record.revoked().is_some(),
             RecordUses => stored().await.usage.is_some(),
             Purge => store.get(self.purgeable).await.unwrap().is_none(),
-            ClaimWarning => !store.claim_warning(there.id(), at(9), Duration::from_secs(60)).await.unwrap(),
+            ClaimWarning => store.claim_warnings(&[claim(there.id(), at(9))]).await.unwrap() == [false],
             Reserve => reserved(&reservation(there.owner(), "new")).await != Reserved::Made,
             TakeOver => reserved(held).await == Reserved::InFlight(other.clone()),
             Complete => reserved(held).await == Reserved::Completed(held.clone()),

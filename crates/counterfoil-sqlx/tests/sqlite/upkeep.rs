@@ -78,7 +78,7 @@ async fn purging_takes_what_is_due_in_steps_with_all_that_belongs_to_it() {
     for (record, ..) in &cases {
         store.insert(record.clone()).await;
         store.store.record_uses(&[used(record.id(), at(-8))]).await.unwrap();
-        assert!(store.store.claim_warning(record.id(), at(-8), Duration::from_secs(60)).await.unwrap());
+        assert_eq!(store.store.claim_warnings(&[claim(record.id(), at(-8))]).await.unwrap(), [true]);
     }
     let raw = store.raw().await;
     let left = async |table: &'static str| -> i64 { sqlx::query_scalar(table).fetch_one(&raw).await.unwrap() };
@@ -111,7 +111,16 @@ async fn purging_takes_what_is_due_in_steps_with_all_that_belongs_to_it() {
     }
     // The owner goes with the last token.
     assert_eq!(left("SELECT count(*) FROM counterfoil_owner").await, 1);
-    store.store.revoke(&counterfoil::store::RevokeTarget::Owner(ann), &mark(now()), now()).await.unwrap();
+    store
+        .store
+        .revoke(
+            &counterfoil::store::RevokeTarget::Owner(ann),
+            &mark(now()),
+            now(),
+            counterfoil::store::RevokeStep::WHOLE,
+        )
+        .await
+        .unwrap();
     assert_eq!(store.store.purge(at(1), None, 100).await.unwrap(), 3);
     assert_eq!(left("SELECT count(*) FROM counterfoil_owner").await, 0);
 }
@@ -132,7 +141,8 @@ async fn a_warning_is_claimed_once_by_record_end_and_threshold() {
         (there.id(), at(5), Duration::MAX, true),
         (TokenId::from_bytes([7; 16]), at(5), day, false),
     ] {
-        assert_eq!(store.store.claim_warning(id, expiry, threshold).await.unwrap(), first);
+        let claim = counterfoil::store::WarningClaim { id, expiry, threshold };
+        assert_eq!(store.store.claim_warnings(&[claim]).await.unwrap(), [first]);
     }
     assert_eq!(store.stored(there.id()).await, there.to_row());
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use counterfoil::{
     Record, Status, TokenId,
     store::{
-        Filter, ListQuery, Order, RevokeTarget, StoreError,
+        Filter, ListQuery, Order, RevokeStep, RevokeTarget, StoreError,
         StoreErrorKind::{Corrupt, LimitReached},
     },
 };
@@ -90,7 +90,7 @@ pub(super) fn a_corrupt_row_can_be_revoked(bench: &Bench<'_, Hand>) -> Kept {
         let store = bench.store();
         let one = damaged(&store, record("ann"))?;
         for (expected, already) in [(BTreeSet::from([one.id()]), 0), (BTreeSet::new(), u64::from(what != "filter"))] {
-            let revocation = store.revoke(&target(&one), &mark(now()), now())?;
+            let revocation = store.revoke(&target(&one), &mark(now()), now(), RevokeStep::WHOLE)?;
             let found = (revocation.revoked.into_iter().collect(), revocation.already);
             same(format!("what revoking a corrupt row by {what} does"), found, (expected, already))?;
         }

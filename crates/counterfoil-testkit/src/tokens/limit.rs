@@ -3,7 +3,7 @@
 use counterfoil::{
     By, Lifetime, Record, Row, Status, TokenId,
     registry::ChangeError,
-    store::{Filter, RevokeTarget, StoreErrorKind::LimitReached},
+    store::{Filter, RevokeStep, RevokeTarget, StoreErrorKind::LimitReached},
 };
 
 use crate::{
@@ -109,7 +109,7 @@ pub(super) fn the_limit_holds_when_a_token_comes_back(bench: &Bench<'_, Hand>) -
         let stored = store.stored(asleep.id())?.record.to_row();
         same("the record behind a refused change", stored, asleep.to_row())?;
         let target = RevokeTarget::Token(active[0].id());
-        store.revoke(&target, &mark(now()), now())?;
+        store.revoke(&target, &mark(now()), now(), RevokeStep::WHOLE)?;
         same(format!("whether `{change}` brings a second token back"), revive(change, asleep.id())?, true)?;
     }
     Ok(())

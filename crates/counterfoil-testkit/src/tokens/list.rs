@@ -3,7 +3,7 @@
 use counterfoil::{
     Record, TokenId,
     record::{Statuses, Use},
-    store::{Filter, ListQuery, Order, RevokeTarget},
+    store::{Filter, ListQuery, Order, RevokeStep, RevokeTarget},
 };
 
 use crate::{
@@ -70,7 +70,7 @@ pub(super) fn a_list_by_id_shows_each_row_once(bench: &Bench<'_, Hand>) -> Kept 
             let place = all.iter().position(|record| Some(record.id()) == id_of(Some(cursor)));
             let around = place.map_or(0..0, |place| place.saturating_sub(1)..(place + 2).min(all.len()));
             for index in around.filter(|index| !is_lasting(*index)) {
-                store.revoke(&RevokeTarget::Token(all[index].id()), &mark(now()), now())?;
+                store.revoke(&RevokeTarget::Token(all[index].id()), &mark(now()), now(), RevokeStep::WHOLE)?;
             }
             store.purge(after(now()), None, 100)?;
             pages += 1;

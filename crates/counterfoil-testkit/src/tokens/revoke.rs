@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use counterfoil::{
-    Actor, By, Record, TokenId,
+    Actor, By, Record, Status, TokenId,
     record::Use,
-    store::{Filter, Revocation, RevokeTarget},
+    store::{Filter, Revocation, RevokeStep, RevokeTarget},
 };
 
 use crate::{
@@ -38,7 +38,7 @@ pub(super) fn the_first_mark_stays(bench: &Bench<'_, Hand>) -> Kept {
         (5, "everything", RevokeTarget::Matching(Filter::all()), &records[3..], 3),
         (6, "everything again", RevokeTarget::Matching(Filter::all()), &records[..0], 5),
     ] {
-        let found = sorted(store.revoke(&target, &by(day), at(day * DAY))?);
+        let found = sorted(store.revoke(&target, &by(day), at(day * DAY), RevokeStep::WHOLE)?);
         let mut expected: Vec<_> = revoked.iter().map(Record::id).collect();
         expected.sort();
         same(format!("what revoking {what} does"), found, (expected, already))?;
@@ -54,7 +54,7 @@ pub(super) fn the_first_mark_stays(bench: &Bench<'_, Hand>) -> Kept {
 }
 
 fn sorted(revocation: Revocation) -> (Vec<TokenId>, u64) {
-    let Revocation { mut revoked, already } = revocation;
+    let Revocation { mut revoked, already, .. } = revocation;
     revoked.sort();
     (revoked, already)
 }
@@ -69,7 +69,8 @@ pub(super) fn a_filter_revokes_what_it_matches(bench: &Bench<'_, Hand>) -> Kept 
         let uses = spread.iter().filter_map(|(record, usage)| Some(Use { id: record.id(), usage: usage.clone()? }));
         store.record_uses(&uses.collect::<Vec<_>>())?;
         // The mark's moment is not the one that the filter is judged at.
-        let revocation = store.revoke(&RevokeTarget::Matching(filter.clone()), &mark(at(DAY)), moment)?;
+        let revocation =
+            store.revoke(&RevokeTarget::Matching(filter.clone()), &mark(at(DAY)), moment, RevokeStep::WHOLE)?;
         let matching: Vec<&Record> = spread
             .iter()
             .filter(|(record, usage)| filter.matches(record, usage.as_ref(), moment))
@@ -97,7 +98,7 @@ pub(super) fn one_of_many_revocations_marks(bench: &Bench<'_, Hand>) -> Kept {
                     _ => RevokeTarget::Token(records[0].id()),
                 };
                 let moment = at(DAY * number);
-                store.revoke(&target, &mark(moment), moment).map(|revocation| (moment, revocation))
+                store.revoke(&target, &mark(moment), moment, RevokeStep::WHOLE).map(|revocation| (moment, revocation))
             }
         }));
         let mut marks = Vec::new();
@@ -130,7 +131,8 @@ pub(super) fn an_owner_is_revoked_whole(bench: &Bench<'_, Hand>) -> Kept {
             move || {
                 let Some(record) = record else {
                     begun.store(true, Ordering::SeqCst);
-                    let revocation = store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now());
+                    let revocation =
+                        store.revoke(&RevokeTarget::Owner(owner("ann")), &mark(now()), now(), RevokeStep::WHOLE);
                     over.store(true, Ordering::SeqCst);
                     return revocation.map(|revocation| (false, false, Some(revocation)));
                 };
@@ -164,4 +166,70 @@ pub(super) fn an_owner_is_revoked_whole(bench: &Bench<'_, Hand>) -> Kept {
         same("whether a later token is revoked", store.stored(late.id())?.record.revoked().is_some(), false)?;
     }
     Ok(())
+}
+
+pub(super) fn a_revocation_in_steps_marks_all(bench: &Bench<'_, Hand>) -> Kept {
+    for (target, of_others) in
+        [(RevokeTarget::Owner(owner("ann")), 7), (RevokeTarget::Matching(Filter::owner(owner("ann"))), 7)]
+    {
+        let store = bench.store();
+        let mut anns = records("ann", 10);
+        anns.sort_by_key(Record::id);
+        store.put(&anns)?;
+        store.put(&records("bob", of_others))?;
+        // The second and the fifth are revoked already, and count.
+        for record in [&anns[1], &anns[4]] {
+            store.revoke(&RevokeTarget::Token(record.id()), &mark(at(DAY)), now(), RevokeStep::WHOLE)?;
+        }
+        let (mut revoked, mut already, mut after) = (Vec::new(), 0, None);
+        for steps in 1.. {
+            let step = RevokeStep { after, max_rows: 3 };
+            let revocation = store.revoke(&target, &mark(now()), now(), step)?;
+            let count = revocation.revoked.len() as u64 + revocation.already;
+            same("whether a step of three marks and counts at most three", count <= 3, true)?;
+            already += revocation.already;
+            let next = revocation.next;
+            revoked.extend(sorted(revocation).0);
+            if next.is_none() {
+                break;
+            }
+            same("whether a step ends behind the one before", next > after, true)?;
+            same("whether the steps end", steps < 100, true)?;
+            after = next;
+        }
+        let expected: Vec<_> = anns
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| ![1, 4].contains(index))
+            .map(|(_, record)| record.id())
+            .collect();
+        same(format!("what the steps of {target:?} mark, in order, and count"), (revoked, already), (expected, 2))?;
+        let rest = store.revoke(&RevokeTarget::Matching(Filter::all()), &mark(now()), now(), RevokeStep::WHOLE)?;
+        same("how many tokens of others are left", rest.revoked.len(), of_others as usize)?;
+    }
+    Ok(())
+}
+
+pub(super) fn a_list_is_revoked_where_it_matches(bench: &Bench<'_, Hand>) -> Kept {
+    let store = bench.store();
+    let (anns, bobs) = (records("ann", 4), records("bob", 2));
+    store.put(anns.iter().chain(&bobs))?;
+    store.revoke(&RevokeTarget::Token(anns[0].id()), &mark(at(DAY)), now(), RevokeStep::WHOLE)?;
+    let unknown = record("cid").id();
+    let ids = vec![anns[2].id(), anns[0].id(), bobs[0].id(), unknown, anns[1].id(), anns[2].id()];
+    let revoke = |filter: Filter| {
+        let target = RevokeTarget::Among { ids: ids.clone(), filter };
+        // A list is one step, whatever its length.
+        store.revoke(&target, &mark(now()), now(), RevokeStep { after: None, max_rows: 1 })
+    };
+    let mut expected = vec![anns[1].id(), anns[2].id()];
+    expected.sort();
+    let revocation = revoke(Filter::owner(owner("ann")))?;
+    same("whether a list is done in one step", revocation.next, None)?;
+    same("what is revoked of a list", sorted(revocation), (expected, 1))?;
+    let active = Filter { statuses: Status::Active.into(), ..Filter::all() };
+    same("what a filter of active tokens leaves", sorted(revoke(active.clone())?), (vec![bobs[0].id()], 0))?;
+    same("what is revoked again", sorted(revoke(active)?), (Vec::new(), 0))?;
+    let empty = RevokeTarget::Among { ids: Vec::new(), filter: Filter::all() };
+    same("an empty list", sorted(store.revoke(&empty, &mark(now()), now(), RevokeStep::WHOLE)?), (Vec::new(), 0))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use counterfoil::{Record, Rotation, Usage, record::Use};
+use counterfoil::{Record, Rotation, Usage, record::Use, store::WarningClaim};
 
 use crate::{
     bench::{Bench, race},
@@ -109,6 +109,27 @@ pub(super) fn a_warning_is_claimed_once(bench: &Bench<'_, Hand>) -> Kept {
         same(what, store.claim_warning(id, end, threshold)?, expected)?;
     }
     same("the row of a warned token", store.stored(one.id())?.record.to_row(), one.to_row())
+}
+
+pub(super) fn claims_of_a_batch_are_answered_one_by_one(bench: &Bench<'_, Hand>) -> Kept {
+    let store = bench.store();
+    let all = records("ann", 300);
+    store.put(&all)?;
+    let claim = |record: &Record| WarningClaim { id: record.id(), expiry: at(90 * DAY), threshold: DAY };
+    same("the first of three claims", store.claim_warnings(&[claim(&all[1])])?, vec![true])?;
+    let gone = record("bob");
+    let batch = [&all[0], &all[1], &gone, &all[2], &all[0]].map(claim);
+    let expected = vec![true, false, false, true, false];
+    same(
+        "claims of a new token, a claimed one, none, a new one and the first again",
+        store.claim_warnings(&batch)?,
+        expected,
+    )?;
+    let batch: Vec<_> = all.iter().map(claim).collect();
+    let firsts = store.claim_warnings(&batch)?;
+    let expected: Vec<bool> = (0..all.len()).map(|index| index > 2).collect();
+    same("the claims of 300 tokens, of which three are claimed", firsts, expected)?;
+    same("no claims", store.claim_warnings(&[])?, Vec::new())
 }
 
 pub(super) fn one_of_many_claims_a_warning(bench: &Bench<'_, Hand>) -> Kept {

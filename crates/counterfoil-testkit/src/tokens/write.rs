@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use counterfoil::{
     Record, Row, Selector, Timestamp, TokenId, Usage,
     record::{Agent, SlotRow, Use},
-    store::{Filter, ListQuery, RevokeTarget, StoreErrorKind::Ambiguous, StoreErrorKind::Duplicate},
+    store::{Filter, ListQuery, RevokeStep, RevokeTarget, StoreErrorKind::Ambiguous, StoreErrorKind::Duplicate},
 };
 
 use crate::{
@@ -178,7 +178,7 @@ pub(super) fn owners_are_told_apart_exactly(bench: &Bench<'_, Hand>) -> Kept {
     }
     for record in &records {
         let target = RevokeTarget::Owner(record.owner().clone());
-        let revocation = store.revoke(&target, &mark(now()), now())?;
+        let revocation = store.revoke(&target, &mark(now()), now(), RevokeStep::WHOLE)?;
         same(format!("what revoking {:?} reaches", record.owner()), revocation.revoked, vec![record.id()])?;
         same("how many more it reaches", revocation.already, 0)?;
     }
@@ -202,7 +202,7 @@ pub(super) fn a_write_is_seen_by_every_later_read(bench: &Bench<'_, Hand>) -> Ke
         seen_by_others("whether another thread sees an update", &|| {
             Ok(store.stored(one.id())?.record.revision() == two.revision())
         })?;
-        store.revoke(&RevokeTarget::Token(one.id()), &mark(now()), now())?;
+        store.revoke(&RevokeTarget::Token(one.id()), &mark(now()), now(), RevokeStep::WHOLE)?;
         seen_by_others("whether another thread sees a revocation", &|| {
             Ok(store.find(&[selector(&one)])?.is_some_and(|record| record.revoked().is_some()))
         })?;

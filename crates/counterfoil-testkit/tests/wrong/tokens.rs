@@ -11,8 +11,8 @@ use counterfoil::{
     KeyId, Mark, Owner, Record, Row, Selector, Status, Timestamp, TokenId, TokenStore, Usage,
     record::{MarkRow, Revision, SlotRow, Use},
     store::{
-        Columns, Cursor, Filter, LastUseCursor, ListQuery, Order, Page, Revocation, RevokeTarget, StoreError,
-        StoreErrorKind, Stored,
+        Columns, Cursor, Filter, LastUseCursor, ListQuery, Order, Page, Revocation, RevokeStep, RevokeTarget,
+        StoreError, StoreErrorKind, Stored, WarningClaim,
     },
 };
 use counterfoil_testkit::{Fresh, Harness, tokens};
@@ -25,8 +25,10 @@ enum Fault {
     AlreadyIsNotCounted,
     BlockedBeforeSuspended,
     ChecksLimitBeforeTheLock,
+    ClaimOfTheGoneFails,
     ClaimsInTwoSteps,
     ClaimsTwice,
+    ClaimsWithOneAnswer,
     ComparesBeforeTheLock,
     CorruptFailsTheList,
     CorruptIsHidden,
@@ -61,6 +63,7 @@ enum Fault {
     KeepsWarningsOfPurged,
     KeyOfCurrentOnly,
     LastMarkWins,
+    ListIsNotFiltered,
     MissesTheLastInserted,
     NeverUsedFirst,
     NoTenantIsAnyTenant,
@@ -75,6 +78,9 @@ enum Fault {
     RevokesInTwoSteps,
     RevokesWithoutVersion,
     SeesWhatItSawFirst,
+    StepsAreNotBounded,
+    StepsBeginAgain,
+    StepsEndEarly,
     TakesHundredUses,
     ThresholdInDays,
     UnknownUseFails,
@@ -91,7 +97,7 @@ enum Fault {
 use Fault::*;
 
 /// Fault → the check that finds it.
-const TABLE: [(Fault, &str); 69] = [
+const TABLE: [(Fault, &str); 75] = [
     (DropsReason, "every_field_comes_back"),
     (DropsUserAgent, "every_field_comes_back"),
     (ForgetsSpentOnInsert, "a_duplicate_is_refused"),
@@ -129,6 +135,10 @@ const TABLE: [(Fault, &str); 69] = [
     (RevokesAsOfTheMark, "a_filter_revokes_what_it_matches"),
     (RevokesByUnusedOfNone, "a_filter_revokes_what_it_matches"),
     (RevokesInTwoSteps, "one_of_many_revocations_marks"),
+    (StepsAreNotBounded, "a_revocation_in_steps_marks_all"),
+    (StepsBeginAgain, "a_revocation_in_steps_marks_all"),
+    (StepsEndEarly, "a_revocation_in_steps_marks_all"),
+    (ListIsNotFiltered, "a_list_is_revoked_where_it_matches"),
     (KeepsOwnerRevoked, "an_owner_is_revoked_whole"),
     (MissesTheLastInserted, "an_owner_is_revoked_whole"),
     (UseMovesVersion, "a_use_moves_no_version"),
@@ -140,6 +150,8 @@ const TABLE: [(Fault, &str); 69] = [
     (ClaimsTwice, "a_warning_is_claimed_once"),
     (ThresholdInDays, "a_warning_is_claimed_once"),
     (WarnsOfTheGone, "a_warning_is_claimed_once"),
+    (ClaimsWithOneAnswer, "claims_of_a_batch_are_answered_one_by_one"),
+    (ClaimOfTheGoneFails, "claims_of_a_batch_are_answered_one_by_one"),
     (ClaimsInTwoSteps, "one_of_many_claims_a_warning"),
     (CountsCurrentOnly, "every_slot_is_counted_by_key"),
     (UsedAfter, "a_filter_finds_what_it_matches"),
@@ -499,7 +511,13 @@ impl TokenStore for Table {
         Ok(())
     }
 
-    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
+    async fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
         let mut revocation = Revocation::default();
         let mut rows = self.lock();
         let is_target = |entry: &Entry| match target {
@@ -509,8 +527,15 @@ impl TokenStore for Table {
                 filter.matches(&entry.row, Option::None, now)
             }
             RevokeTarget::Matching(filter) if self.is(RevokesAsOfTheMark) => self.matches(filter, entry, mark.at),
+            RevokeTarget::Among { ids, filter } => {
+                ids.contains(&entry.row.id) && (self.is(ListIsNotFiltered) || self.matches(filter, entry, now))
+            }
             RevokeTarget::Matching(filter) => self.matches(filter, entry, now),
         };
+        let is_in_steps = matches!(target, RevokeTarget::Owner(_) | RevokeTarget::Matching(_));
+        let after = step.after.filter(|_| is_in_steps && !self.is(StepsBeginAgain));
+        let max_rows =
+            if is_in_steps && !self.is(StepsAreNotBounded) { step.max_rows.max(1) as usize } else { usize::MAX };
         if let RevokeTarget::Owner(owner) = target
             && self.is(KeepsOwnerRevoked)
         {
@@ -518,7 +543,13 @@ impl TokenStore for Table {
         }
         let missed = rows.last_inserted.filter(|_| self.is(MissesTheLastInserted));
         let mut targets = Vec::new();
-        for entry in rows.entries.values().filter(|entry| is_target(entry) && Some(entry.row.id) != missed) {
+        let is_due = |entry: &&Entry| after.is_none_or(|after| entry.row.id > after);
+        let of_step = rows.entries.values().filter(|entry| is_target(entry)).filter(is_due).take(max_rows);
+        let of_step: Vec<_> = of_step.collect();
+        if of_step.len() == max_rows && !self.is(StepsEndEarly) {
+            revocation.next = of_step.last().map(|entry| entry.row.id);
+        }
+        for entry in of_step.into_iter().filter(|entry| Some(entry.row.id) != missed) {
             if self.is(CorruptIsNotRevoked) && !is_readable(&entry.row) {
                 continue;
             }
@@ -595,19 +626,31 @@ impl TokenStore for Table {
         Ok(due.len() as u64)
     }
 
-    async fn claim_warning(&self, id: TokenId, end: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
-        let threshold =
-            if self.is(ThresholdInDays) { Duration::from_secs(threshold.as_secs() / 86_400) } else { threshold };
+    async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
         let mut rows = self.lock();
-        let Some(entry) = rows.entries.get(&id) else { return Ok(self.is(WarnsOfTheGone)) };
-        let is_first = !entry.warnings.contains(&(end, threshold)) || self.is(ClaimsTwice);
-        if self.is(ClaimsInTwoSteps) {
-            drop(rows);
-            self.gap.pass();
-            rows = self.lock();
+        let mut firsts = Vec::new();
+        for WarningClaim { id, expiry, threshold } in claims {
+            let threshold =
+                if self.is(ThresholdInDays) { Duration::from_secs(threshold.as_secs() / 86_400) } else { *threshold };
+            let Some(entry) = rows.entries.get(id) else {
+                if self.is(ClaimOfTheGoneFails) {
+                    return Err(StoreErrorKind::NotFound.into());
+                }
+                firsts.push(self.is(WarnsOfTheGone));
+                continue;
+            };
+            firsts.push(!entry.warnings.contains(&(*expiry, threshold)) || self.is(ClaimsTwice));
+            if self.is(ClaimsInTwoSteps) {
+                drop(rows);
+                self.gap.pass();
+                rows = self.lock();
+            }
+            rows.entries.entry(*id).and_modify(|entry| entry.warnings.push((*expiry, threshold)));
         }
-        rows.entries.entry(id).and_modify(|entry| entry.warnings.push((end, threshold)));
-        Ok(is_first)
+        if self.is(ClaimsWithOneAnswer) && firsts.contains(&true) {
+            firsts.fill(true);
+        }
+        Ok(firsts)
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {

@@ -1,17 +1,14 @@
 //! A store in memory whose lookups are counted, and can be made to fail.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
 };
 
 use counterfoil::{
     KeyId, Mark, MemoryStore, Record, Selector, Timestamp, TokenId, TokenStore,
     record::{Revision, Use},
-    store::{ListQuery, Page, Revocation, RevokeTarget, StoreError, StoreErrorKind, Stored},
+    store::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, StoreErrorKind, Stored, WarningClaim},
 };
 
 /// Clones share store and count.
@@ -68,8 +65,14 @@ impl TokenStore for Counted {
         self.store.update(record, expected, limit, now).await
     }
 
-    async fn revoke(&self, target: &RevokeTarget, mark: &Mark, now: Timestamp) -> Result<Revocation, StoreError> {
-        self.store.revoke(target, mark, now).await
+    async fn revoke(
+        &self,
+        target: &RevokeTarget,
+        mark: &Mark,
+        now: Timestamp,
+        step: RevokeStep,
+    ) -> Result<Revocation, StoreError> {
+        self.store.revoke(target, mark, now, step).await
     }
 
     async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
@@ -85,8 +88,8 @@ impl TokenStore for Counted {
         self.store.purge(revoked_before, expired_before, max_rows).await
     }
 
-    async fn claim_warning(&self, id: TokenId, expiry: Timestamp, threshold: Duration) -> Result<bool, StoreError> {
-        self.store.claim_warning(id, expiry, threshold).await
+    async fn claim_warnings(&self, claims: &[WarningClaim]) -> Result<Vec<bool>, StoreError> {
+        self.store.claim_warnings(claims).await
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
