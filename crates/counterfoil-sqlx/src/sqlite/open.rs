@@ -1,8 +1,9 @@
 //! Files and pools.
 
 use std::{
+    fs::File,
     io::ErrorKind,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,9 @@ use crate::migrate::Creation;
 
 const DEADLINE: Duration = Duration::from_secs(5);
 const BULK_DEADLINE: Duration = Duration::from_secs(60);
+/// Bytes to which SQLite truncates the write-ahead log when it begins to write it from the start again. Four times the
+/// size at which SQLite begins to copy the log into the file.
+pub(super) const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 /// More milliseconds would overflow SQLite's number.
 const LONGEST: Duration = Duration::from_secs(24 * 24 * 60 * 60);
 
@@ -39,12 +43,13 @@ pub struct SqliteOptions {
     read_connections: u32,
     deadline: Duration,
     bulk_deadline: Duration,
+    is_immutable: bool,
 }
 
 impl Default for SqliteOptions {
     /// Four read connections, a deadline of five seconds, and one minute for calls that concern many rows.
     fn default() -> Self {
-        Self { read_connections: 4, deadline: DEADLINE, bulk_deadline: BULK_DEADLINE }
+        Self { read_connections: 4, deadline: DEADLINE, bulk_deadline: BULK_DEADLINE, is_immutable: false }
     }
 }
 
@@ -65,8 +70,22 @@ impl SqliteOptions {
         Self { bulk_deadline: deadline.min(LONGEST), ..self }
     }
 
+    /// Opens a file that nobody changes while it is open, such as a snapshot on a read-only disk. SQLite then takes no
+    /// locks and needs no files next to it. Every write returns [`ReadOnly`](StoreErrorKind::ReadOnly). Off by default.
+    ///
+    /// Do not use it for a file that another process writes to: a revocation in that process is not seen, and reads may
+    /// return wrong rows. A read-only mount of a directory that is writable elsewhere is such a file.
+    pub fn immutable(self, is_immutable: bool) -> Self {
+        Self { is_immutable, ..self }
+    }
+
     fn connect(&self) -> SqliteConnectOptions {
-        SqliteConnectOptions::new().busy_timeout(self.deadline).foreign_keys(true).synchronous(SqliteSynchronous::Full)
+        SqliteConnectOptions::new()
+            .busy_timeout(self.deadline)
+            .foreign_keys(true)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("journal_size_limit", LOG_LIMIT.to_string())
+            .immutable(self.is_immutable)
     }
 }
 
@@ -86,7 +105,14 @@ impl SqliteStore {
     /// [`EditedMigration`](StoreErrorKind::EditedMigration) if a migration differs from the one that ran;
     /// [`NewerSchema`](StoreErrorKind::NewerSchema) if a newer version of this crate has changed the schema;
     /// [`Unavailable`](StoreErrorKind::Unavailable) if the file cannot be opened or is locked for longer than five
-    /// seconds; [`ReadOnly`](StoreErrorKind::ReadOnly) if the schema must be migrated and the file cannot be written.
+    /// seconds; [`ReadOnly`](StoreErrorKind::ReadOnly) if the schema must be migrated and the file cannot be written, or
+    /// if the directory cannot be written and SQLite therefore cannot open the file.
+    ///
+    /// # Read-only files
+    ///
+    /// A file that cannot be written opens if its schema is current. Tokens are verified, and writes return
+    /// [`ReadOnly`](StoreErrorKind::ReadOnly). If the directory cannot be written either, SQLite opens the file only
+    /// while a process that can write has it open; see [`SqliteOptions::immutable`].
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default()).await
     }
@@ -127,17 +153,26 @@ impl SqliteStore {
         // Absolute, so that SQLite takes neither `:memory:` nor `file:` for more than a name.
         let path = std::path::absolute(path).map_err(|error| no_store(path, error.to_string()))?;
         check_path(&path, creation)?;
-        let connect = options.connect().filename(&path);
+        if options.is_immutable {
+            check_log(&path)?;
+        }
+        Self::open_path(&path, &options, creation).await.map_err(|error| explain(error, &path))
+    }
+
+    async fn open_path(path: &Path, options: &SqliteOptions, creation: Creation) -> Result<Self, StoreError> {
+        let connect = options.connect().filename(path);
         let writing = connect.clone().create_if_missing(creation == Creation::Allowed);
         let writer = lasting(1).connect_with(writing).await.map_err(|error| match error {
-            error if is_no_database(&error) => no_store(&path, "the file is not a SQLite database".into()),
+            error if is_no_database(&error) => no_store(path, "the file is not a SQLite database".into()),
             error => fault(error),
         })?;
         if creation == Creation::Refused {
             // Before the journal mode, which would change a database of somebody else.
             require_store(&writer).await?;
         }
-        set_write_ahead_log(&writer, options.deadline).await?;
+        if !options.is_immutable {
+            set_write_ahead_log(&writer, options.deadline).await?;
+        }
         migrate(&writer, creation).await?;
         let reading = connect.pragma("query_only", "ON");
         let readers = lasting(options.read_connections).connect_with(reading).await.map_err(fault)?;
@@ -274,6 +309,52 @@ fn no_store(path: &Path, detail: String) -> StoreError {
     StoreErrorKind::NoStore { location: path.display().to_string(), detail }.into()
 }
 
+/// Refuses an immutable file whose log holds writes, because SQLite would read the file without them.
+fn check_log(path: &Path) -> Result<(), StoreError> {
+    let log = next_to(path, "-wal");
+    if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        let detail = format!(
+            "{} may hold writes that an immutable file is read without; open the file once where it can be written",
+            log.display()
+        );
+        return Err(StoreErrorKind::Incomplete { location: path.display().to_string(), detail }.into());
+    }
+    Ok(())
+}
+
+/// Says why a file that is there cannot be opened, which SQLite does not, where the reason is its directory.
+fn explain(error: StoreError, path: &Path) -> StoreError {
+    let (StoreErrorKind::Unavailable, Some(directory), true) = (error.kind(), path.parent(), path.is_file()) else {
+        return error;
+    };
+    // A file of another name: closing one that SQLite has open would end the locks of this process on it.
+    let probe = next_to(path, &format!("-probe-{}", std::process::id()));
+    let refusal = match File::options().write(true).create_new(true).open(&probe) {
+        Ok(_) => {
+            let _ = std::fs::remove_file(probe);
+            return error;
+        }
+        Err(refusal) => refusal,
+    };
+    if !matches!(refusal.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) {
+        return error;
+    }
+    StoreError::new(StoreErrorKind::ReadOnly).with_source(format!(
+        "cannot create {}, which SQLite needs next to a file with a write-ahead log, even to read it: the directory {} \
+         cannot be written ({refusal}). Give write access to the directory, or, if nobody changes the file while it is \
+         open, open it with `SqliteOptions::immutable`",
+        next_to(path, "-shm").display(),
+        directory.display(),
+    ))
+}
+
+/// The path with something appended to the file's name.
+pub(super) fn next_to(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// A pool whose connections last as long as it does. A local file does not hang up, so none is tried before use.
 fn lasting(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
@@ -291,6 +372,8 @@ async fn set_write_ahead_log(writer: &SqlitePool, patience: Duration) -> Result<
         let mode = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL").fetch_one(writer).await.map_err(fault);
         match mode {
             Ok(mode) if mode == "wal" => return Ok(()),
+            // A file that cannot be written keeps the journal mode that it has.
+            Err(error) if *error.kind() == StoreErrorKind::ReadOnly => return Ok(()),
             Ok(mode) => return Err(other(format!("the file has journal mode `{mode}`, expected `wal`"))),
             Err(busy) if *busy.kind() == StoreErrorKind::Unavailable && begun.elapsed() < patience => {}
             Err(error) => return Err(error),

@@ -21,7 +21,10 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::fault::{fault, is_busy, is_misplaced, is_read_only, unavailable};
+use super::{
+    fault::{fault, is_busy, is_misplaced, is_read_only, unavailable},
+    open::{LOG_LIMIT, next_to},
+};
 
 /// The work of one call, as a value that can be run on any connection.
 pub(super) trait Operation: Sync {
@@ -162,6 +165,35 @@ impl Reader {
             }
             Err(_) => Err(unavailable(format!("the read took longer than {:?}", limits.total))),
         }
+    }
+}
+
+impl Reader {
+    /// Copies the write-ahead log into the file and truncates it, if it is longer than its limit, the file is the
+    /// store's own and no reader needs the log. Otherwise the log would keep its length until it is next written from
+    /// the start.
+    pub(super) async fn shrink_log(&self, limits: Limits) {
+        let log = next_to(self.pool.connect_options().get_filename(), "-wal");
+        if self.origin == Origin::Store && std::fs::metadata(log).is_ok_and(|log| log.len() > LOG_LIMIT) {
+            // What fails here is tried again by the next purge.
+            let _ = self.run(limits, &ShrinkLog).await;
+        }
+    }
+}
+
+struct ShrinkLog;
+
+impl Operation for ShrinkLog {
+    type Output = ();
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        // This locks nobody out. The second one does, so it runs only if there is nothing left to copy.
+        let passive = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut *connection).await.map_err(fault)?;
+        let (log, copied): (i64, i64) = (passive.get(1), passive.get(2));
+        if log == copied {
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await.map_err(fault)?;
+        }
+        Ok(())
     }
 }
 

@@ -53,6 +53,43 @@ impl SmallDisk {
     }
 }
 
+/// The same directory or file under another path, where it cannot be written.
+pub(crate) struct ReadOnlyView {
+    path: PathBuf,
+    _directory: TempDir,
+}
+
+impl ReadOnlyView {
+    /// Mounts it, if this process may. Otherwise the test prints that it was skipped.
+    pub(crate) fn of(source: &Path) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("view");
+        if source.is_dir() {
+            fs::create_dir(&target).unwrap()
+        } else {
+            drop(fs::File::create(&target).unwrap())
+        }
+        let is_mounted = |mount: &mut Command| mount.output().is_ok_and(|mounted| mounted.status.success());
+        if is_mounted(Command::new("mount").arg("--bind").arg(source).arg(&target)) {
+            assert!(is_mounted(Command::new("mount").args(["-o", "remount,ro,bind"]).arg(&target)));
+            return Some(Self { path: target, _directory: directory });
+        }
+        writeln!(std::io::stderr(), "SKIPPED {}: no right to mount a directory", module_path!())
+            .expect("standard error takes a line");
+        None
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for ReadOnlyView {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.path).output();
+    }
+}
+
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("--lazy").arg(self.path()).output();
