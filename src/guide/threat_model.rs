@@ -17,7 +17,7 @@
 //! | | |
 //! |---|---|
 //! | has | your address, the format and its checksum (they are public), selectors from logs and screens; perhaps tokens of their own, or ended ones |
-//! | can | make you read 512 bytes, or up to 16 KiB with a family of your own; with a CRC or none, cause one lookup and one hash for each made-up token |
+//! | can | make you read a credential of 512 bytes, or of up to 16 KiB with a family of your own or a second verifier (`Gate::second_limit`); a longer one is refused by its length; with a CRC or none, cause one lookup and one hash for each made-up token |
 //! | cannot | guess a secret: 128 bits or more, drawn by the operating system without bias |
 //! | | learn status, expiry or owner without the right secret: what may be told [is told after it](crate::Denial::may_be_told) |
 //! | | tell an unknown selector from a wrong secret by the answer, or by the work done here: one digest is made in either case |

@@ -175,6 +175,12 @@ impl Families {
         self.families.iter().flat_map(|family| family.environments())
     }
 
+    /// The greatest length in bytes that any of the families' texts can have, at most [`MAX_LEN`](Self::MAX_LEN).
+    pub fn longest(&self) -> usize {
+        let heads = self.families.iter().flat_map(|family| family.heads());
+        heads.map(|head| head.longest).max().map_or(Self::MAX_LEN, |longest| longest.min(Self::MAX_LEN))
+    }
+
     /// Texts that are read as tokens with this public part.
     pub(crate) fn complete(&self, public: &str) -> impl Iterator<Item = String> {
         let completed = self.families.iter().filter_map(move |family| family.complete(public));

@@ -1,6 +1,6 @@
 //! From a request's head to the proof, or to the answer: the layer's work without a layer.
 
-use counterfoil::{Caller, Registry, Scope, Verified, caller::RequestId, registry::VerifyError};
+use counterfoil::{Caller, Families, Registry, Scope, TokenFormat, Verified, caller::RequestId, registry::VerifyError};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header::WWW_AUTHENTICATE, request::Parts};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     observe::{self, Observation},
     render::Renderer,
     second::{NotAdmitted, SecondVerifier, SharedSecond},
-    transport::Transport,
+    transport::{MalformedCredential, Transport},
 };
 
 /// A door: which credentials it reads, what it demands, and how it answers those it does not let in.
@@ -62,7 +62,10 @@ pub struct Gate {
     required: Vec<Scope>,
     client: ClientAddress,
     request_id: Option<HeaderName>,
+    /// The greatest length of a token of the registry's families, at least that of any `TokenFormat`.
+    longest: usize,
     second: Option<SharedSecond>,
+    longest_for_second: usize,
     attempt_limiter: Option<SharedAttemptLimiter>,
     limiter: Option<SharedLimiter>,
     codes: Codes,
@@ -76,6 +79,7 @@ impl Gate {
     /// A door at which a good token of the registry's must be shown.
     pub fn new(registry: Registry, transport: Transport) -> Self {
         Self {
+            longest: registry.families().longest().max(TokenFormat::MAX_LEN),
             registry,
             vary: vary_of(&transport),
             transport,
@@ -85,6 +89,7 @@ impl Gate {
             client: ClientAddress::unknown(),
             request_id: None,
             second: None,
+            longest_for_second: Families::MAX_LEN,
             attempt_limiter: None,
             limiter: None,
             codes: Codes::default(),
@@ -126,6 +131,12 @@ impl Gate {
     /// [scopes](Self::require) nor its [limiter](Self::limiter) are asked about it, so the verifier must.
     pub fn or_else(self, second: impl SecondVerifier) -> Self {
         Self { second: Some(SharedSecond::new(second)), ..self }
+    }
+
+    /// Sets the greatest length in bytes of a text that the [second verifier](Self::or_else) is given: 16 KiB by default.
+    /// Longer ones are answered with 401 and not read.
+    pub fn second_limit(self, bytes: usize) -> Self {
+        Self { longest_for_second: bytes, ..self }
     }
 
     /// Asks the host's limiter of failed attempts before anything is looked up.
@@ -205,8 +216,11 @@ impl Gate {
             }
         }
         let codes = &self.codes;
-        let found = self.transport.credential(&parts.headers);
-        let Some(text) = found.map_err(|reason| Answer::malformed(reason, codes))? else {
+        let found = self.transport.credential_within(&parts.headers, self.longest()).map_err(|reason| match reason {
+            MalformedCredential::TooLong => Answer::invalid(codes),
+            reason => Answer::malformed(reason, codes),
+        });
+        let Some(text) = found? else {
             return if self.is_optional { Ok(()) } else { Err(Answer::missing(codes)) };
         };
         if let Some(verified) = self.verified(text, parts).await? {
@@ -227,10 +241,16 @@ impl Gate {
         Ok(())
     }
 
+    /// The greatest length of a text that is read.
+    fn longest(&self) -> usize {
+        if self.second.is_some() { self.longest.max(self.longest_for_second) } else { self.longest }
+    }
+
     /// The proof; none if the text is the second verifier's to judge.
     async fn verified(&self, text: &str, parts: &Parts) -> Result<Option<Verified>, Answer> {
-        let request = self.request_id.as_ref().and_then(|name| parts.headers.get(name)?.to_str().ok());
-        let request = request.and_then(|text| RequestId::new(text).ok());
+        let request = self.request_id.as_ref().and_then(|name| parts.headers.get(name));
+        let request = request.filter(|value| value.len() <= RequestId::MAX_LEN);
+        let request = request.and_then(|value| RequestId::new(value.to_str().ok()?).ok());
         let caller = Caller { address: self.client.of(parts), request, ..Caller::unknown() };
         if let Some(limiter) = &self.attempt_limiter
             && let Some(attempt) = self.attempt(text, &caller)
@@ -239,7 +259,9 @@ impl Gate {
         }
         match self.registry.verify_for(text, &caller).await {
             Ok(verified) => Ok(Some(verified)),
-            Err(error) if self.second.is_some() && error.is_not_ours() => Ok(None),
+            Err(error) if self.second.is_some() && error.is_not_ours() && text.len() <= self.longest_for_second => {
+                Ok(None)
+            }
             Err(error) => {
                 if !error.is_refusal() {
                     observe::tell_cause(&error);

@@ -1,5 +1,6 @@
 //! Where in a request a token is looked for.
 
+use counterfoil::Families;
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
 /// Where a token is looked for. What it does not name is not read.
@@ -28,6 +29,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 /// | the named header, empty | not read | malformed |
 /// | the header twice, also if equal | malformed | malformed |
 /// | a byte that no token may have (RFC 6750, section 2.1: `b64token`) | malformed | malformed |
+/// | `=` alone, or before another character: it is padding, and ends a token | malformed | malformed |
+/// | more bytes than any token may have | too long | too long |
 ///
 /// [`either`](Self::either) reads both, and takes exactly one. [`allow`](Self::allow) adds bytes that tokens of other
 /// software have.
@@ -113,15 +116,28 @@ impl Transport {
         self.header.as_ref()
     }
 
-    /// The credential of a request, if it has one.
+    /// Returns the credential of a request, if it has one, of at most [`Families::MAX_LEN`] bytes.
     ///
     /// # Errors
     ///
     /// [`MalformedCredential`]: there is one, and its shape is wrong. Whether it is a token is not looked at.
     pub fn credential<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, MalformedCredential> {
-        let bearer = if self.reads_bearer { bearer_of(headers, self)? } else { None };
+        self.credential_within(headers, Families::MAX_LEN)
+    }
+
+    /// Returns the credential of a request, if it has one, of at most `longest` bytes. A longer one is not read.
+    ///
+    /// # Errors
+    ///
+    /// [`MalformedCredential`], as for [`credential`](Self::credential).
+    pub fn credential_within<'h>(
+        &self,
+        headers: &'h HeaderMap,
+        longest: usize,
+    ) -> Result<Option<&'h str>, MalformedCredential> {
+        let bearer = if self.reads_bearer { self.bearer_of(headers, longest)? } else { None };
         let named = match &self.header {
-            Some(name) => only(headers, name)?.map(|value| token_of(value, self.more)).transpose()?,
+            Some(name) => only(headers, name)?.map(|value| self.read(value.as_bytes(), longest)).transpose()?,
             None => None,
         };
         match (bearer, named) {
@@ -135,45 +151,55 @@ impl Transport {
         const AUTHORIZATION_HEADER: &HeaderName = &AUTHORIZATION;
         self.reads_bearer.then_some(AUTHORIZATION_HEADER).into_iter().chain(&self.header)
     }
+
+    fn bearer_of<'h>(&self, headers: &'h HeaderMap, longest: usize) -> Result<Option<&'h str>, MalformedCredential> {
+        let Some(value) = only(headers, &AUTHORIZATION)? else { return Ok(None) };
+        let value = value.as_bytes();
+        let mut schemes = std::iter::once("bearer").chain(self.scheme);
+        let Some(rest) = schemes.find_map(|scheme| after_scheme(value, scheme)) else { return Ok(None) };
+        let spaces = rest.iter().take(MAX_SPACES).take_while(|byte| **byte == b' ').count();
+        match &rest[spaces..] {
+            [] => Err(MalformedCredential::Empty),
+            _ if spaces == 0 => Err(MalformedCredential::Bytes),
+            token => self.read(token, longest).map(Some),
+        }
+    }
+
+    fn read<'h>(&self, token: &'h [u8], longest: usize) -> Result<&'h str, MalformedCredential> {
+        if token.is_empty() {
+            return Err(MalformedCredential::Empty);
+        }
+        if token.len() > longest {
+            return Err(MalformedCredential::TooLong);
+        }
+        // Padding stands at the end alone, and is rare: so one pass over the rest as a rule.
+        let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
+        let unpadded = &token[..token.len() - padding];
+        if unpadded.is_empty() {
+            return Err(MalformedCredential::Padding);
+        }
+        let is_allowed = |byte: &u8| IN_TOKEN[usize::from(*byte)] || byte.is_ascii() && self.more >> byte & 1 == 1;
+        if !unpadded.iter().all(is_allowed) {
+            return Err(MalformedCredential::Bytes);
+        }
+        std::str::from_utf8(token).map_err(|_| MalformedCredential::Bytes)
+    }
 }
 
-fn bearer_of<'h>(headers: &'h HeaderMap, transport: &Transport) -> Result<Option<&'h str>, MalformedCredential> {
-    let Some(value) = only(headers, &AUTHORIZATION)? else { return Ok(None) };
-    let value = value.as_bytes();
-    // The scheme is a token of RFC 9110 (section 5.6.2), whose letters have no case (section 11.1).
-    let end = value.iter().position(|byte| !is_scheme_byte(*byte)).unwrap_or(value.len());
-    let (scheme, rest) = value.split_at(end);
-    let is_other = transport.scheme.is_some_and(|name| scheme.eq_ignore_ascii_case(name.as_bytes()));
-    if !is_other && !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Ok(None);
-    }
-    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    match &rest[spaces..] {
-        [] => Err(MalformedCredential::Empty),
-        _ if spaces == 0 => Err(MalformedCredential::Bytes),
-        token => read(token, transport.more).map(Some),
-    }
+/// Spaces between scheme and token are skipped up to this number, so that they cannot be used to make a value long.
+const MAX_SPACES: usize = 64;
+
+/// What follows a scheme, a token of RFC 9110 (section 5.6.2) whose letters have no case (section 11.1).
+fn after_scheme<'v>(value: &'v [u8], scheme: &str) -> Option<&'v [u8]> {
+    let (found, rest) = value.split_at_checked(scheme.len())?;
+    let is_longer = rest.first().is_some_and(|byte| is_scheme_byte(*byte));
+    (found.eq_ignore_ascii_case(scheme.as_bytes()) && !is_longer).then_some(rest)
 }
 
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, MalformedCredential> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() { Err(MalformedCredential::Repeated) } else { Ok(first) }
-}
-
-fn token_of(value: &HeaderValue, more: u128) -> Result<&str, MalformedCredential> {
-    if value.is_empty() { Err(MalformedCredential::Empty) } else { read(value.as_bytes(), more) }
-}
-
-fn read(token: &[u8], more: u128) -> Result<&str, MalformedCredential> {
-    // Padding stands at the end alone, and is rare: so one pass over the rest as a rule.
-    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
-    let unpadded = &token[..token.len() - padding];
-    let is_allowed = |byte: &u8| IN_TOKEN[usize::from(*byte)] || byte.is_ascii() && more >> byte & 1 == 1;
-    if !unpadded.iter().all(is_allowed) {
-        return Err(MalformedCredential::Bytes);
-    }
-    std::str::from_utf8(token).map_err(|_| MalformedCredential::Bytes)
 }
 
 /// The bytes of a `b64token` before its padding (RFC 6750, section 2.1), by value.
@@ -231,6 +257,10 @@ pub enum MalformedCredential {
     Empty,
     /// A byte that no token may have.
     Bytes,
+    /// Nothing but padding (`=`).
+    Padding,
+    /// More bytes than any token may have. A [`Gate`](crate::Gate) answers this with 401, as any text that is no token.
+    TooLong,
 }
 
 impl MalformedCredential {
@@ -241,6 +271,8 @@ impl MalformedCredential {
             Self::Two => "more than one credential is given",
             Self::Empty => "the credential is empty",
             Self::Bytes => "the credential holds a byte that no token may have",
+            Self::Padding => "the credential is padding without a token",
+            Self::TooLong => "the credential is longer than any token",
         }
     }
 }

@@ -13,6 +13,7 @@ impl SecondVerifier for Sessions {
             "session" => Ok(Admission::with(())),
             "refresh" => Err(NotAdmitted::Invalid),
             "outage" => Err(NotAdmitted::Unavailable),
+            long if long.bytes().all(|byte| byte == b'l') => Ok(Admission::with(())),
             ours => panic!("asked about `{ours}`"),
         }
     }
@@ -35,6 +36,24 @@ fn another_verifier_is_asked_about_what_is_not_ours_alone() {
             assert_eq!(reply.status, status, "{text}");
             assert!(status != 200 || reply.body.starts_with(served), "{reply:?}");
         }
+    }
+}
+
+#[test]
+fn another_verifier_is_asked_about_nothing_longer_than_its_limit() {
+    let gate = Gate::new(registry(), Transport::bearer()).or_else(Sessions);
+    for (gate, length, status) in [
+        (gate.clone(), 16 * 1024, 200),
+        (gate.clone(), 16 * 1024 + 1, 401),
+        (gate.clone(), 1 << 20, 401),
+        (gate.clone().second_limit(1 << 20), 1 << 20, 200),
+        (gate.clone().second_limit(1 << 20), (1 << 20) + 1, 401),
+        (gate.clone().second_limit(100), 100, 200),
+        (gate.clone().second_limit(100), 101, 401),
+    ] {
+        let line = format!("Authorization: Bearer {}", "l".repeat(length));
+        let [_, hyper] = serve(&gate); // whose own limit is lifted
+        assert_eq!(send(hyper, &[line.as_bytes()]).status, status, "{length} bytes");
     }
 }
 

@@ -71,7 +71,10 @@ fn under_hyper(gate: &Gate) -> SocketAddr {
     runtime().spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let service = TowerToHyperService::new(service.clone());
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            // The door has a limit of its own, whatever the server lets through.
+            let connection =
+                http1::Builder::new().max_buf_size(4 << 20).serve_connection(TokioIo::new(stream), service);
+            tokio::spawn(connection);
         }
     });
     address
