@@ -11,7 +11,13 @@ mod rotating;
 mod telling;
 mod verifying;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 pub use changing::{ChangeError, ReadError, Target};
 pub use importing::ImportOutcome;
@@ -82,6 +88,8 @@ struct Parts {
     reuse: Reuse,
     rehashing: Backoff,
     hashing: hashing::Hashing,
+    /// Set once, by the builder or by a door.
+    client_addresses_known: AtomicBool,
 }
 
 impl Registry {
@@ -105,6 +113,7 @@ impl Registry {
             reuse: Reuse::Report,
             rehashing: Backoff::default(),
             hashing: hashing::Hashing::default(),
+            client_addresses_known: AtomicBool::new(false),
         })
     }
 
@@ -125,6 +134,18 @@ impl Registry {
     /// [`InvalidTimestamp`] if the clock is not set.
     pub fn now(&self) -> Result<Timestamp, InvalidTimestamp> {
         self.0.clock.now()
+    }
+
+    /// Whether the addresses of clients are known where tokens are used, so that a token can be bound to networks. See
+    /// [`client_addresses_known`](RegistryBuilder::client_addresses_known).
+    pub fn are_client_addresses_known(&self) -> bool {
+        self.0.client_addresses_known.load(Ordering::Relaxed)
+    }
+
+    /// States that clients' addresses are known, for all clones of this registry. Doors of `counterfoil-tower` do so when
+    /// they are given a source of addresses.
+    pub fn set_client_addresses_known(&self) {
+        self.0.client_addresses_known.store(true, Ordering::Relaxed);
     }
 
     /// The store.
@@ -200,6 +221,17 @@ impl RegistryBuilder {
     /// Tells this sink what happens.
     pub fn sink(mut self, sink: impl EventSink) -> Self {
         self.0.sink = Some(Arc::new(sink));
+        self
+    }
+
+    /// States that clients' addresses are known wherever these tokens are used, so that a person may bind a token to
+    /// networks. Otherwise the management API and the settings page do not offer networks, because such a token would
+    /// be refused at every use.
+    ///
+    /// A door of `counterfoil-tower` with a source of addresses states this itself. You need this option where tokens are
+    /// managed in one process and used in another, or where you call [`verify_for`](Registry::verify_for) yourself.
+    pub fn client_addresses_known(self) -> Self {
+        self.0.client_addresses_known.store(true, Ordering::Relaxed);
         self
     }
 

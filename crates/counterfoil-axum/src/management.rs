@@ -209,7 +209,8 @@ impl Management {
     /// A repeat is held against the rules as they are now before it is known as one: while minting is stopped, or once the
     /// end that it asks for has passed, it is told so, and makes nothing.
     ///
-    /// The host calls [`Registry::forget_requests`] now and then.
+    /// Give the store to the registry too, with
+    /// [`idempotency`](counterfoil::registry::RegistryBuilder::idempotency), which forgets old requests.
     pub fn idempotency(mut self, requests: impl IdempotencyStore) -> Self {
         self.settings.requests = Some(SharedRequests::new(requests));
         self

@@ -231,7 +231,9 @@ impl SettingsPage {
         Self { page_size: tokens.clamp(1, 100), ..self }
     }
 
-    /// The fields of the form for a new token, beside its name: expiration, scopes and networks, unless this is said.
+    /// Sets the fields of the form for a new token, in addition to its name. Defaults to expiration, scopes and networks.
+    /// Networks are offered only if
+    /// [clients' addresses are known](counterfoil::registry::RegistryBuilder::client_addresses_known).
     pub fn fields(self, fields: impl IntoIterator<Item = Field>) -> Self {
         Self { fields: fields.into_iter().collect(), ..self }
     }
@@ -262,8 +264,8 @@ impl SettingsPage {
         self
     }
 
-    /// Remembers forms here, so that one which is sent twice makes one token. The host calls [`Registry::forget_requests`]
-    /// now and then.
+    /// Remembers forms in this store, so that one which is sent twice makes one token. Give it to the registry too, with
+    /// [`idempotency`](counterfoil::registry::RegistryBuilder::idempotency), which forgets old ones.
     pub fn idempotency(self, requests: impl IdempotencyStore) -> Self {
         Self { requests: Some(SharedRequests::new(requests)), ..self }
     }

@@ -1,5 +1,7 @@
 //! From a request's head to the proof, or to the answer: the layer's work without a layer.
 
+use std::sync::Arc;
+
 use counterfoil::{Caller, Families, Registry, Scope, TokenFormat, Verified, caller::RequestId, registry::VerifyError};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header::WWW_AUTHENTICATE, request::Parts};
 
@@ -15,6 +17,7 @@ use crate::{
     render::Renderer,
     second::{NotAdmitted, SecondVerifier, SharedSecond},
     transport::{MalformedCredential, Transport},
+    user_agent::UserAgents,
 };
 
 /// A door: which credentials it reads, what it demands, and how it answers those it does not let in.
@@ -61,6 +64,7 @@ pub struct Gate {
     strips: bool,
     required: Vec<Scope>,
     client: ClientAddress,
+    agents: Arc<UserAgents>,
     request_id: Option<HeaderName>,
     /// The greatest length of a token of the registry's families, at least that of any `TokenFormat`.
     longest: usize,
@@ -87,6 +91,7 @@ impl Gate {
             strips: false,
             required: Vec::new(),
             client: ClientAddress::unknown(),
+            agents: Arc::default(),
             request_id: None,
             second: None,
             longest_for_second: Families::MAX_LEN,
@@ -116,8 +121,13 @@ impl Gate {
         self
     }
 
-    /// Takes the client's address from this source.
+    /// Takes the client's address from this source, and states to the registry that
+    /// [addresses are known](Registry::set_client_addresses_known): the settings page and the management API then offer
+    /// to bind a token to networks.
     pub fn client_address(self, client: ClientAddress) -> Self {
+        if client.is_known() {
+            self.registry.set_client_addresses_known();
+        }
         Self { client, ..self }
     }
 
@@ -251,7 +261,8 @@ impl Gate {
         let request = self.request_id.as_ref().and_then(|name| parts.headers.get(name));
         let request = request.filter(|value| value.len() <= RequestId::MAX_LEN);
         let request = request.and_then(|value| RequestId::new(value.to_str().ok()?).ok());
-        let caller = Caller { address: self.client.of(parts), request, ..Caller::unknown() };
+        let agent = self.agents.of(&parts.headers);
+        let caller = Caller { address: self.client.of(parts), request, agent, ..Caller::unknown() };
         if let Some(limiter) = &self.attempt_limiter
             && let Some(attempt) = self.attempt(text, &caller)
         {

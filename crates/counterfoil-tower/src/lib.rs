@@ -19,6 +19,7 @@ pub mod other_frameworks;
 mod render;
 mod second;
 mod transport;
+mod user_agent;
 
 pub use answer::{Answer, Codes, Kind};
 pub use attempt::{Attempt, AttemptLimiter};

@@ -69,3 +69,17 @@ pub(crate) fn tell_cause(error: &VerifyError) {
     #[cfg(feature = "tracing")]
     tracing::warn!(error = error as &dyn std::error::Error, "a token cannot be checked now");
 }
+
+/// Logs, once in a process, that a door takes the peer's address and the server does not hand it over.
+pub(crate) fn log_missing_peer() {
+    #[cfg(feature = "tracing")]
+    {
+        static LOGGED: std::sync::Once = std::sync::Once::new();
+        LOGGED.call_once(|| {
+            tracing::warn!(
+                "`ClientAddress::peer()` found no address in a request's extensions: tokens bound to a network are \
+                 refused; with axum, serve `into_make_service_with_connect_info::<SocketAddr>()`"
+            );
+        });
+    }
+}

@@ -65,7 +65,10 @@ fn a_good_token_costs_few_allocations_and_a_made_up_one_fewer() {
         (&limited, &*garbage, 401, 10),
     ] {
         let mut service = TokenLayer::new(gate.clone()).layer(Typed);
-        let request = || Request::builder().header("authorization", format!("Bearer {text}")).body(()).unwrap();
+        let request = || {
+            let request = Request::builder().header("user-agent", "curl/8.17.0");
+            request.header("authorization", format!("Bearer {text}")).body(()).unwrap()
+        };
         // The first request notes the token's use.
         assert_eq!(pollster::block_on(service.call(request())).unwrap().status(), status);
         let prepared = request();

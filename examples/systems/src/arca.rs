@@ -14,7 +14,7 @@ use counterfoil_axum::{
     management::{ErrorBody, Management, Operation},
 };
 use counterfoil_sqlx::SqliteStore;
-use counterfoil_tower::{Answer, Gate, Kind, Renderer, TokenLayer, Transport};
+use counterfoil_tower::{Answer, ClientAddress, Gate, Kind, Renderer, TokenLayer, Transport};
 use serde_json::{Value, json};
 
 use crate::{
@@ -89,7 +89,8 @@ impl Service for Arca {
 
     fn router(&self) -> Result<Router, Error> {
         let transport = Transport::either("x-api-key".parse()?);
-        let gate = Gate::new(self.registry.clone(), transport).renderer(Renderer::new("application/json", words));
+        let gate = Gate::new(self.registry.clone(), transport).client_address(ClientAddress::peer());
+        let gate = gate.renderer(Renderer::new("application/json", words));
         let api = Router::new().route("/v1/tasks", get(tasks).post(add_task)).layer(TokenLayer::new(gate));
         let keys = Management::new(self.registry.clone())
             .collection("/settings/api-keys")

@@ -6,11 +6,11 @@ mod organisations;
 pub mod session;
 mod webhooks;
 
-use std::{net::SocketAddr, num::NonZero, sync::Arc, time::Duration};
+use std::{num::NonZero, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json, Router,
-    extract::{ConnectInfo, FromRequest, Path, Request, State, rejection::JsonRejection},
+    extract::{FromRequest, Path, Request, State, rejection::JsonRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header::CONTENT_TYPE},
     middleware::{from_fn_with_state, map_request},
     routing::{any, get, patch, post},
@@ -191,13 +191,10 @@ fn routes() -> Result<Router<Arcnm>, Error> {
 }
 
 impl Arcnm {
-    /// What the doors have in common. The client's address is the socket's: this service stands behind no proxy.
+    /// What the doors have in common. The client's address is that of the connection: this service has no proxy in front.
     fn gate(&self, transport: Transport) -> Gate {
-        let socket = ClientAddress::from_fn(|parts| {
-            parts.extensions.get().map(|ConnectInfo(socket): &ConnectInfo<SocketAddr>| socket.ip())
-        });
         let gate = Gate::new(self.registry.clone(), transport).codes(codes());
-        gate.client_address(socket).request_id(REQUEST_ID)
+        gate.client_address(ClientAddress::peer()).request_id(REQUEST_ID)
     }
 
     /// The door of REST: `X-API-Key` alone.

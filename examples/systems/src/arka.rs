@@ -22,7 +22,7 @@ use counterfoil_axum::{
     self_service,
 };
 use counterfoil_sqlx::SqliteStore;
-use counterfoil_tower::{Answer, Gate, Kind, Renderer, TokenLayer, Transport};
+use counterfoil_tower::{Answer, ClientAddress, Gate, Kind, Renderer, TokenLayer, Transport};
 use serde_json::{Value, json};
 
 use crate::{
@@ -123,7 +123,7 @@ impl Service for Arka {
     }
 
     fn router(&self) -> Result<Router, Error> {
-        let gate = Gate::new(self.registry.clone(), Transport::bearer());
+        let gate = Gate::new(self.registry.clone(), Transport::bearer()).client_address(ClientAddress::peer());
         let api = Router::new()
             .route("/v1/models", get(models))
             .route("/v1/ask", post(ask))

@@ -16,7 +16,7 @@ use counterfoil_axum::{
 };
 use counterfoil_jwt::{JwtFormat, KeySet, SigningKey};
 use counterfoil_sqlx::SqliteStore;
-use counterfoil_tower::{Gate, TokenLayer, Transport};
+use counterfoil_tower::{ClientAddress, Gate, TokenLayer, Transport};
 use serde_json::{Value, json};
 
 use crate::{
@@ -138,10 +138,8 @@ impl Service for AuthPi {
     }
 
     fn router(&self) -> Result<Router, Error> {
-        let api = Router::new()
-            .route("/v1/me", get(me))
-            .route("/v1/users", get(users))
-            .layer(TokenLayer::new(Gate::new(self.registry.clone(), Transport::bearer())));
+        let gate = Gate::new(self.registry.clone(), Transport::bearer()).client_address(ClientAddress::peer());
+        let api = Router::new().route("/v1/me", get(me)).route("/v1/users", get(users)).layer(TokenLayer::new(gate));
         let published = self.keys.to_json();
         let keys = get(async move || ([(header::CONTENT_TYPE, "application/jwk-set+json")], published));
         let tokens = Management::new(self.registry.clone())

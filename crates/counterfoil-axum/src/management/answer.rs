@@ -74,6 +74,10 @@ impl<M: Session> Asked<M> {
         let policy = settings.registry.issue_policy();
         let create: Create = json::parse(&body, &parts.headers, names)?;
         let grant = create.grant(owner, session.actor(), &settings.demands, policy, now, names)?;
+        if !grant.restrictions.networks().is_empty() && !settings.registry.are_client_addresses_known() {
+            let field = format!("{}.networks", names.of("restrictions"));
+            return Err(ApiError::of_field(&field, &"no address of a client is known to this service"));
+        }
         let grant = session.grant(grant).await?;
         let request = requests::named(&parts.headers, *operation, path, &body)?;
         let outcome = match (request, &settings.requests) {

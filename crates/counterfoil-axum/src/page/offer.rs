@@ -25,7 +25,8 @@ pub(super) struct Offer<'a> {
 
 impl Offer<'_> {
     pub(super) fn has(&self, field: Field) -> bool {
-        self.page.fields.contains(&field)
+        let may_be_offered = field != Field::Networks || self.page.registry.are_client_addresses_known();
+        may_be_offered && self.page.fields.contains(&field)
     }
 
     /// The form as it opens.

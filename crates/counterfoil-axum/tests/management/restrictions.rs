@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use counterfoil::{IssuePolicy, Lifetime, MemoryStore, policy::Lifetimes, registry::RegistryBuilder};
+use axum::http::header::FORWARDED;
+use counterfoil::{
+    FixedClock, IssuePolicy, Keyring, Lifetime, MemoryStore, Registry, TokenFormat, policy::Lifetimes,
+    registry::RegistryBuilder,
+};
 use counterfoil_axum::management::Management;
+use counterfoil_tower::{ClientAddress, Gate, Transport};
 use serde_json::{Value, json};
 
 use crate::{
-    ask::{get, id_of, post, put},
-    support::{DAY, Rig, START},
+    ask::{get, id_of, post, put, send},
+    support::{DAY, Rig, START, User, at},
 };
 
 fn rig(lifetimes: Lifetimes, set_up: impl FnOnce(Management) -> Management) -> Rig {
@@ -41,6 +46,36 @@ async fn scopes_within_restrictions_are_those_beside_them() {
         match expected {
             Some(scopes) => assert_eq!((reply.status, &reply.body["scopes"]), (201, &scopes), "{within}"),
             None => assert_eq!(reply.verdict(), (400, "scopes"), "{scopes} {within}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn networks_are_taken_only_where_clients_addresses_are_known() {
+    let forwarded = |hops| ClientAddress::forwarded(FORWARDED, hops);
+    for (source, is_stated, expected) in [
+        (ClientAddress::unknown(), false, (400, "restrictions.networks")),
+        (forwarded(0), false, (400, "restrictions.networks")),
+        (ClientAddress::unknown(), true, (201, "")),
+        (ClientAddress::peer(), false, (201, "")),
+        (forwarded(1), false, (201, "")),
+        (ClientAddress::from_fn(|_| None), false, (201, "")),
+    ] {
+        let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
+        let format = TokenFormat::builder("acme").build().unwrap();
+        let builder = Registry::builder(format, keyring, MemoryStore::new()).clock(FixedClock::new(at(0)));
+        let builder = if is_stated { builder.client_addresses_known() } else { builder };
+        let registry = builder.build().unwrap();
+        let app = Management::new(registry.clone()).router::<User, ()>().unwrap();
+        // The door may be built after the router.
+        drop(Gate::new(registry, Transport::bearer()).client_address(source.clone()));
+        for (networks, expected) in [(json!(["192.0.2.1"]), expected), (json!([]), (201, ""))] {
+            let body = json!({ "name": "CI", "expires_in": 60, "restrictions": { "networks": networks } });
+            assert_eq!(
+                send(&app, post("/tokens", body)).await.verdict(),
+                expected,
+                "{source:?} {is_stated} {networks}"
+            );
         }
     }
 }

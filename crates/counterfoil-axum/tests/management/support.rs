@@ -81,7 +81,9 @@ pub(crate) struct Rig {
 
 pub(crate) fn builder(store: impl TokenStore, clock: &FixedClock) -> RegistryBuilder {
     let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
-    Registry::builder(TokenFormat::builder("acme").build().unwrap(), keyring, store).clock(clock.clone())
+    Registry::builder(TokenFormat::builder("acme").build().unwrap(), keyring, store)
+        .client_addresses_known()
+        .clock(clock.clone())
 }
 
 impl Rig {

@@ -11,6 +11,20 @@ use crate::{
 };
 
 #[test]
+fn networks_are_offered_only_where_clients_addresses_are_known() {
+    let host = Host::built(policy(), |builder| builder, |page, _| page, |router| router);
+    assert!(!get(format!("{PAGE}/new")).send(&host).has("name=\"networks\""));
+    let fields = [("name", "CI"), ("expiry", "60"), ("scopes-catalog", "parts:read")];
+    let made = create(&host, &fields).send(&host);
+    assert_eq!(made.status, 201, "{made:?}");
+    let forged = create(&host, &[&fields[..], &[("networks", "192.0.2.0/24")]].concat()).send(&host);
+    assert_eq!((forged.status, host.records().len()), (400, 1), "{forged:?}");
+
+    host.registry.set_client_addresses_known();
+    assert!(get(format!("{PAGE}/new")).send(&host).has("name=\"networks\""));
+}
+
+#[test]
 fn a_token_is_made_as_the_form_says_and_shown_once() {
     let host = Host::new(policy(), |page, store| page.idempotency(store));
     let ask = create(

@@ -161,7 +161,7 @@ impl Host {
         set_up: impl FnOnce(SettingsPage, MemoryStore) -> SettingsPage,
         mount: impl FnOnce(Router) -> Router,
     ) -> Self {
-        Self::built(policy, |builder| builder, set_up, mount)
+        Self::built(policy, RegistryBuilder::client_addresses_known, set_up, mount)
     }
 
     pub(crate) fn built(
