@@ -259,6 +259,8 @@ pub enum Step {
     Uses,
     /// Deleting what is past its retention.
     Purge,
+    /// Forgetting requests with an idempotency key.
+    Requests,
     /// Warning of ends that come near.
     Warnings,
     /// Revoking what is not used any more.
@@ -271,6 +273,7 @@ impl Step {
         match self {
             Self::Uses => "uses",
             Self::Purge => "purge",
+            Self::Requests => "requests",
             Self::Warnings => "warnings",
             Self::Sweep => "sweep",
         }

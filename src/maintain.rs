@@ -10,7 +10,8 @@ use crate::{
     event::Step,
     record::{Record, Status},
     store::{
-        Cursor, Filter, ListQuery, Order, RevokeStep, RevokeTarget, SharedStore, StoreError, TokenStore, WarningClaim,
+        Cursor, Filter, ListQuery, Order, RevokeStep, RevokeTarget, SharedRequests, SharedStore, StoreError,
+        TokenStore, WarningClaim,
     },
     subject::{By, Owner, Reason},
     time::Timestamp,
@@ -61,6 +62,8 @@ pub struct Maintained {
     pub uses_dropped: u64,
     /// Records deleted after their retention.
     pub purged: u64,
+    /// Requests with an idempotency key forgotten.
+    pub requests_forgotten: u64,
     /// Warnings told, that a token's end is near.
     pub warned: u64,
     /// Tokens revoked because they were not used.
@@ -128,6 +131,7 @@ pub(crate) struct Maintenance {
     /// The nearest first.
     thresholds: Vec<Duration>,
     pub(crate) idle: Option<Duration>,
+    pub(crate) requests: Option<SharedRequests>,
     warnings: Mutex<Warnings>,
 }
 
@@ -172,6 +176,22 @@ impl Maintenance {
         let mut done = Done::default();
         for _ in 0..ROWS_IN_A_RUN / ROWS_AT_ONCE {
             match store.purge(revoked_before, expired_before, ROWS_AT_ONCE).await {
+                Ok(count) => done = Done { count: done.count + count, more: count >= u64::from(ROWS_AT_ONCE), ..done },
+                Err(error) => return done.failed(error),
+            }
+            if !done.more {
+                break;
+            }
+        }
+        done
+    }
+
+    /// Forgets requests with an idempotency key that were made before a moment.
+    pub(crate) async fn forget_requests(&self, before: Timestamp) -> Done {
+        let mut done = Done::default();
+        let Some(requests) = &self.requests else { return done };
+        for _ in 0..ROWS_IN_A_RUN / ROWS_AT_ONCE {
+            match requests.forget(before, ROWS_AT_ONCE).await {
                 Ok(count) => done = Done { count: done.count + count, more: count >= u64::from(ROWS_AT_ONCE), ..done },
                 Err(error) => return done.failed(error),
             }

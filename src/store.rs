@@ -4,6 +4,7 @@ mod failure;
 mod idempotency;
 mod query;
 mod shared;
+mod shared_requests;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -11,6 +12,7 @@ pub use failure::{StoreError, StoreErrorKind};
 pub use idempotency::{IdempotencyKey, IdempotencyStore, RequestKey, Reservation, Reserved, Route};
 pub use query::{Columns, Cursor, Filter, InvalidCursor, LastUseCursor, ListQuery, Order, Page, Stored};
 pub use shared::SharedStore;
+pub(crate) use shared_requests::SharedRequests;
 
 use crate::{
     digest::KeyId,

@@ -212,6 +212,26 @@ async fn a_refused_request_may_come_again() {
 }
 
 #[tokio::test]
+async fn maintenance_forgets_requests_of_the_registrys_idempotency_store() {
+    async fn on(store: impl Store) {
+        let (known, unknown) = (store.clone(), store.clone());
+        let rig = Rig::new(known.clone(), |builder| builder.idempotency(known.clone()));
+        let other = Rig::new(unknown, |builder| builder);
+        rig.outcome(grant(), &REQUEST.key()).await;
+        for (after, forgotten, expected) in [(86_400 * SECOND, 0, "replayed"), (86_401 * SECOND, 1, "new")] {
+            rig.clock.set(at(after));
+            other.clock.set(at(after));
+            assert_eq!(other.registry.maintain().await.unwrap().requests_forgotten, 0, "a store that it does not know");
+            let run = rig.registry.maintain().await.unwrap();
+            assert_eq!((run.requests_forgotten, run.failures.len()), (forgotten, 0), "after {after:?}");
+            assert_eq!(rig.outcome(grant(), &REQUEST.key()).await.0, expected, "after {after:?}");
+        }
+    }
+    on(MemoryStore::new()).await;
+    on(SqliteStore::in_memory().await.unwrap()).await;
+}
+
+#[tokio::test]
 async fn requests_are_forgotten_after_a_day_and_tokens_not() {
     async fn on(rig: Rig<impl Store>) {
         let (_, first) = rig.outcome(grant(), &REQUEST.key()).await;

@@ -170,6 +170,7 @@
 //! |---|---|---|---|
 //! | uses | writes the uses that are due, 500 in a transaction | the uses that are noted | every one: notes are in memory |
 //! | purge | deletes records past their retention, 100 in a transaction | 5,000 records deleted | one is enough |
+//! | requests | forgets requests with an idempotency key that are a day old, 100 in a transaction | 5,000 requests deleted | one is enough |
 //! | warnings | claims each threshold once, 100 in a transaction, and reports it | 5,000 tokens that end soon looked at | one is enough |
 //! | sweep | revokes tokens that were not used for too long, 100 in a transaction | 5,000 tokens revoked | one is enough, but see below |
 //!
@@ -191,7 +192,9 @@
 //!   time service run [`flush_uses`](crate::Registry::flush_uses) alone.
 //! - A full [`QueuedSink`](crate::event::QueuedSink) lets changes wait, on the thread that makes them, which may be
 //!   one of the runtime's: its sink must get on without that runtime.
-//! - Requests older than a day are forgotten by [`forget_requests`](crate::Registry::forget_requests), which you call.
+//! - Requests older than a day are forgotten if you gave the registry their store, with
+//!   [`idempotency`](crate::registry::RegistryBuilder::idempotency); otherwise you call
+//!   [`forget_requests`](crate::Registry::forget_requests).
 //! - At the end of the host call [`shutdown`](crate::Registry::shutdown): uses that are noted and not written are gone
 //!   with the process. Then [`flush`](crate::event::QueuedSink::flush) the queue, off the runtime if the sink is slow.
 //!

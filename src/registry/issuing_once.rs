@@ -27,7 +27,7 @@ pub enum IssuedOnce {
 const ABANDONED_AFTER: Duration = Duration::from_secs(60);
 
 /// For how long a request is remembered.
-const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Requests forgotten in one statement, so that no writer waits long for it.
 const ROWS: u32 = 500;
@@ -130,8 +130,10 @@ impl Registry {
         Ok(self.0.store.get(earlier.token).await?.map(|stored| stored.record))
     }
 
-    /// Deletes what is known of requests older than a day, at most 500 of them, and returns how many. For the host to
-    /// call now and then, as it calls [`maintain`](Self::maintain).
+    /// Deletes what is known of requests older than a day, at most 500 of them, and returns how many.
+    ///
+    /// You need not call this if the registry was built with
+    /// [`idempotency`](super::RegistryBuilder::idempotency): then [`maintain`](Self::maintain) does it.
     ///
     /// # Errors
     ///

@@ -2,11 +2,11 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use super::{ReadError, Registry, RegistryBuilder};
+use super::{ReadError, Registry, RegistryBuilder, issuing_once::REMEMBERED_FOR};
 use crate::{
     event::{Event, EventKind, Step},
     maintain::{Maintained, Retention},
-    store::{Filter, ListQuery, Page, StoreError, TokenStore},
+    store::{Filter, IdempotencyStore, ListQuery, Page, SharedRequests, StoreError, TokenStore},
     time::{InvalidTimestamp, Timestamp},
     timer::Timer,
     uses::{UseNotes, Uses, Which},
@@ -58,13 +58,13 @@ impl Registry {
         Ok(())
     }
 
-    /// Does what is due: writes uses, deletes what is past its [`Retention`], warns of ends that come near, revokes what
-    /// is not used any more. Each step is bounded, and is made whether or not an earlier one failed; only, tokens are not
+    /// Does what is due: writes uses, deletes what is past its [`Retention`], forgets requests with an idempotency key
+    /// that are a day old, warns of ends that come near, revokes what is not used any more. Each step is bounded, and is made whether or not an earlier one failed; only, tokens are not
     /// revoked as unused in a run that could not write all uses.
     ///
     /// The moment is that of the registry's clock, by which uses are noted too. Any number of nodes may run it, also at
-    /// the same time. Idempotency keys are the host's to
-    /// [forget](crate::store::IdempotencyStore::forget): the registry does not hold their store.
+    /// the same time. Requests are forgotten only if the registry knows
+    /// [their store](RegistryBuilder::idempotency).
     ///
     /// ```
     /// # use counterfoil::{Keyring, MemoryStore, Registry, TokenFormat};
@@ -104,6 +104,9 @@ impl Registry {
         let purged = maintenance.purge(store, now).await;
         run.purged = run.add(Step::Purge, purged);
         self.emit_count(now, run.purged, |count| EventKind::Purged { count });
+
+        let requests_before = now.checked_sub(REMEMBERED_FOR).unwrap_or(Timestamp::MIN);
+        run.requests_forgotten = run.add(Step::Requests, maintenance.forget_requests(requests_before).await);
 
         let warned = maintenance.warn(store, now, |record, expiry, threshold| {
             self.emit(&Event::new(now, EventKind::Expiring { expiry, threshold }).of(record));
@@ -184,6 +187,14 @@ impl RegistryBuilder {
     /// Keeps records that are of no more use for so long.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.0.maintenance.retention = retention;
+        self
+    }
+
+    /// Forgets requests with an idempotency key from this store when they are a day old, as a step of
+    /// [`maintain`](Registry::maintain). Give the store that you pass to [`issue_once`](Registry::issue_once), to the
+    /// management API or to the settings page. Without it you call [`forget_requests`](Registry::forget_requests).
+    pub fn idempotency(mut self, requests: impl IdempotencyStore) -> Self {
+        self.0.maintenance.requests = Some(SharedRequests::new(requests));
         self
     }
 

@@ -4,14 +4,14 @@
 
 #![allow(clippy::print_stdout, reason = "a program with a command line")]
 
-use std::{collections::HashMap, error::Error, sync::Arc, time::Duration};
+use std::{collections::HashMap, error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
     extract::{FromRequestParts, Path},
     http::{
         HeaderName, StatusCode,
-        header::{COOKIE, SET_COOKIE, WWW_AUTHENTICATE},
+        header::{COOKIE, FORWARDED, SET_COOKIE, WWW_AUTHENTICATE},
         request::Parts,
     },
     response::{IntoResponse, Redirect},
@@ -28,16 +28,17 @@ use counterfoil_axum::{
     self_service,
 };
 use counterfoil_sqlx::SqliteStore;
-use counterfoil_tower::{Gate, TokenLayer, Transport};
+use counterfoil_tower::{ClientAddress, Gate, TokenLayer, Transport};
 use lexopt::ValueExt as _;
 use tokio::net::TcpListener;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 
 const HELP: &str = "\
-usage: axum_service [--listen ADDRESS] [--database FILE] [--openapi]
+usage: axum_service [--listen ADDRESS] [--database FILE] [--proxies COUNT] [--openapi]
 
   --listen ADDRESS   where to listen; 127.0.0.1:3000 unless this is said
   --database FILE    a SQLite file; in memory unless this is said
+  --proxies COUNT    how many proxies in front of it add to `Forwarded`; none by default
   --openapi          prints the document of the management API, and ends
 
 The server's key is taken from TOKEN_KEYS, such as `2026:<openssl rand -base64 32>:mint`; without it one is drawn, and
@@ -101,12 +102,17 @@ fn management(registry: &Registry, store: &SqliteStore) -> Management {
         .session_scheme("session", cookie)
 }
 
-fn app(registry: &Registry, store: &SqliteStore, sessions: Sessions) -> Result<Router, Box<dyn Error>> {
+fn app(
+    registry: &Registry,
+    store: &SqliteStore,
+    sessions: Sessions,
+    client: ClientAddress,
+) -> Result<Router, Box<dyn Error>> {
     let parts = get(async |Proof(token): Proof| Json([format!("a bolt of {}", token.record().owner().subject())]));
     let behind_tokens = Router::new()
         .route("/parts", parts.layer(RequireScope::new("parts:read".parse()?)))
         .nest("/token", self_service())
-        .layer(TokenLayer::new(Gate::new(registry.clone(), Transport::bearer())));
+        .layer(TokenLayer::new(Gate::new(registry.clone(), Transport::bearer()).client_address(client)));
     let page = SettingsPage::new(registry.clone()).idempotency(store.clone());
     Ok(behind_tokens
         .merge(management(registry, store).router::<User, _>()?)
@@ -115,22 +121,34 @@ fn app(registry: &Registry, store: &SqliteStore, sessions: Sessions) -> Result<R
         .with_state(sessions))
 }
 
-/// Requests with an `Idempotency-Key` are remembered for a day.
-async fn forget_requests(registry: Registry, store: SqliteStore) {
-    loop {
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        let _ = registry.forget_requests(&store).await; // what failed is done the next time
+/// Listens for Ctrl-C and SIGTERM, which systemd, Docker and Kubernetes send. The future ends with the first of them.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
     }
+    #[cfg(not(unix))]
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let (mut listen, mut database, mut prints_document) = ("127.0.0.1:3000".to_owned(), None, false);
+    let mut client = ClientAddress::peer();
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             lexopt::Arg::Long("listen") => listen = arguments.value()?.string()?,
             lexopt::Arg::Long("database") => database = Some(arguments.value()?),
+            lexopt::Arg::Long("proxies") => client = ClientAddress::forwarded(FORWARDED, arguments.value()?.parse()?),
             lexopt::Arg::Long("openapi") => prints_document = true,
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
                 println!("{HELP}");
@@ -156,7 +174,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let keyring: Keyring = keys.parse()?;
     let format = TokenFormat::builder("acme").build()?;
-    let registry = Registry::builder(format, keyring, store.clone()).issue_policy(policy).build()?;
+    let registry =
+        Registry::builder(format, keyring, store.clone()).issue_policy(policy).idempotency(store.clone()).build()?;
     if prints_document {
         println!("{}", management(&registry, &store).openapi().to_pretty_json()?);
         return Ok(());
@@ -164,16 +183,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let session = counterfoil::draw_server_key()?;
     let sessions = Sessions(Arc::new(HashMap::from([(session.clone(), Owner::new("demo")?)])));
-    let app = app(&registry, &store, sessions)?;
+    let app = app(&registry, &store, sessions, client)?.into_make_service_with_connect_info::<SocketAddr>();
     let listener = TcpListener::bind(listen).await?;
     println!("signed in as demo with the cookie session={session}");
     let address = listener.local_addr()?;
     println!("settings page, signed in by http://{address}/sign-in/{session}");
-    println!("listening on http://{address}");
-    tokio::spawn(registry.background(tokio::time::sleep, Duration::from_secs(5)));
-    tokio::spawn(forget_requests(registry.clone(), store.clone()));
-    let stop = async { drop(tokio::signal::ctrl_c().await) };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    let background = tokio::spawn(registry.background(tokio::time::sleep, Duration::from_secs(5)));
+    let stop = stop_signal()?;
+    println!("listening on http://{address}"); // whoever reads this may send the signal
+
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let graceful = async move {
+        stop.await;
+        let _ = stopping.send(());
+    };
+    tokio::select! {
+        served = axum::serve(listener, app).with_graceful_shutdown(graceful).into_future() => served?,
+        // A connection may stay open, such as a stream. Docker kills the process 10 seconds after its signal.
+        () = async { drop(stopped.await); tokio::time::sleep(Duration::from_secs(5)).await } => {}
+    }
+    background.abort();
     registry.shutdown().await?; // writes the uses that were noted
+    store.close().await; // moves the write-ahead log into the file
     Ok(())
 }

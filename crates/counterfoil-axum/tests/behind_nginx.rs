@@ -165,6 +165,29 @@ fn cache_stores_a_response_that_the_application_calls_public() {
 }
 
 #[test]
+fn example_service_takes_the_address_that_nginx_adds_to_forwarded() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = Service::start_with(&directory.path().join("tokens.sqlite"), &["--proxies", "1"]);
+    let server = format!(
+        r#"location / {{ proxy_pass http://{}; proxy_set_header Forwarded '$http_forwarded, for="$remote_addr:$remote_port"'; }}"#,
+        service.address
+    );
+    let Some(nginx) = Nginx::start("", &server) else { return };
+    let cookie = format!("Cookie: session={}", service.session);
+    let body = r#"{"name":"CI","scopes":["parts:read"],"restrictions":{"networks":["127.0.0.1"]}}"#;
+    let (status, created) = service.send("POST /tokens", &cookie, body);
+    assert_eq!(status, 201, "{created}");
+    let created: Value = serde_json::from_str(&created).unwrap();
+    let bearer = format!("Authorization: Bearer {}", created["token"].as_str().unwrap());
+    for claim in ["X-Nothing: 1", "Forwarded: for=192.0.2.7", r#"Forwarded: for=""#, r#"Forwarded: for="a, "#] {
+        let reply = send(nginx.address(), "/parts", &[&bearer, claim]);
+        assert_eq!(reply.status, 200, "{claim}: {}", reply.text());
+        // Past the proxy the claim is all there is.
+        assert_ne!(service.send("GET /parts", &format!("{bearer}\r\n{claim}"), "").0, 200, "{claim}");
+    }
+}
+
+#[test]
 fn example_service_answers_through_compression_a_stripped_prefix_and_a_rewritten_host() {
     let directory = tempfile::tempdir().unwrap();
     let service = Service::start(&directory.path().join("tokens.sqlite"));

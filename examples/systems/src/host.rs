@@ -2,15 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "programs with a command line")]
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    future::{Future, poll_fn},
-    net::SocketAddr,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{collections::BTreeMap, ffi::OsString, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -74,7 +66,9 @@ pub struct Ground {
 impl Ground {
     /// A registry on this ground.
     pub fn registry(&self, families: impl Into<Families>) -> RegistryBuilder {
-        Registry::builder(families, self.keyring.clone(), self.store.clone()).clock(self.clock.clone())
+        Registry::builder(families, self.keyring.clone(), self.store.clone())
+            .idempotency(self.store.clone())
+            .clock(self.clock.clone())
     }
 
     /// The value of an option of this service's own.
@@ -125,7 +119,7 @@ fn options<S: Service>() -> Result<Option<Options>, Error> {
     Ok(Some(options))
 }
 
-/// Runs a service as the command line says, until it is interrupted.
+/// Runs a service as the command line says, until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 ///
@@ -140,7 +134,8 @@ pub async fn run<S: Service>() -> Result<(), Error> {
         Ok(keys) => keys.parse()?,
         Err(_) => format!("demo:{}:mint", counterfoil::draw_server_key()?).parse()?,
     };
-    let service = S::build(Ground { store, keyring, clock: Arc::new(SystemClock), options: options.own })?;
+    let service =
+        S::build(Ground { store: store.clone(), keyring, clock: Arc::new(SystemClock), options: options.own })?;
     let listener = TcpListener::bind(options.listen).await?;
     let mut routes = service.router()?;
     if options.demo {
@@ -155,19 +150,41 @@ pub async fn run<S: Service>() -> Result<(), Error> {
             routes = routes.route(&link, signing_in(session, page));
         }
     }
-    let mut interrupted = Box::pin(tokio::signal::ctrl_c());
-    // Polled once, it is listened for: who reads the next line may interrupt at once.
-    let came = poll_fn(|context| Poll::Ready(interrupted.as_mut().poll(context).is_ready())).await;
-    println!("LISTENING=http://{}", listener.local_addr()?);
-    tokio::spawn(service.registry().background(tokio::time::sleep, Duration::from_secs(5)));
-    let stop = async move {
-        if !came {
-            drop(interrupted.await);
-        }
+    let background = tokio::spawn(service.registry().background(tokio::time::sleep, Duration::from_secs(5)));
+    let stop = stop_signal()?;
+    println!("LISTENING=http://{}", listener.local_addr()?); // whoever reads this may send the signal
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let graceful = async move {
+        stop.await;
+        let _ = stopping.send(());
     };
-    serve(routes, listener, stop).await?;
+    tokio::select! {
+        served = serve(routes, listener, graceful) => served?,
+        // A connection may stay open, such as a stream. Docker kills the process 10 seconds after its signal.
+        () = async { drop(stopped.await); tokio::time::sleep(Duration::from_secs(5)).await } => {}
+    }
+    background.abort();
     service.registry().shutdown().await?; // writes the uses that were noted
+    store.close().await; // moves the write-ahead log into the file
     Ok(())
+}
+
+/// Listens for Ctrl-C and SIGTERM, which systemd, Docker and Kubernetes send. The future ends with the first of them.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 /// Gives a session to a browser. Only a demo signs in by a link: addresses are kept in histories and logs.

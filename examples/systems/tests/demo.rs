@@ -9,6 +9,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use counterfoil::{
+    Timestamp, TokenStore,
+    store::{Filter, ListQuery},
+};
+use counterfoil_sqlx::SqliteStore;
+
 /// The binary, a route behind tokens, and the header that carries one, with what stands before the token.
 const SERVICES: [(&str, &str, &str, &str, &str); 5] = [
     ("arca", env!("CARGO_BIN_EXE_arca"), "/v1/tasks", "x-api-key", ""),
@@ -53,10 +59,14 @@ impl Running {
         &self.printed.iter().find(|(found, _)| found == name).unwrap().1
     }
 
-    /// Interrupts it, as Ctrl-C does: it ends by itself, and well.
-    fn stop(mut self) {
+    /// Interrupts it, as Ctrl-C does, and returns when it has ended without an error.
+    fn stop(self) {
+        self.stop_by("-INT");
+    }
+
+    fn stop_by(mut self, signal: &str) {
         let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
         assert!(self.process.wait().unwrap().success());
     }
 }
@@ -138,6 +148,25 @@ async fn a_database_file_keeps_the_tokens() {
         assert_eq!(second.printed.len(), 1, "{name}: nothing is printed but where it listens");
         assert_eq!(status(second.value("LISTENING"), path, header, &shown).await, again, "{name}");
         second.stop();
+    }
+}
+
+#[tokio::test]
+async fn terminated_service_has_written_the_last_use_and_leaves_no_log_behind() {
+    for (name, binary, path, header, before) in SERVICES {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("tokens.sqlite");
+        let running = Running::start(binary, &["--demo", "--database", file.to_str().unwrap()]);
+        let shown = format!("{before}{}", running.value("TOKEN"));
+        assert_eq!(status(running.value("LISTENING"), path, header, &shown).await, 200, "{name}");
+        running.stop_by("-TERM");
+        let files: Vec<_> = directory.path().read_dir().unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(files, ["tokens.sqlite"], "{name}");
+        let store = SqliteStore::open(&file).await.unwrap();
+        let page = store.list(&ListQuery::new(Filter::all()), Timestamp::MIN).await.unwrap();
+        let used = page.tokens.iter().filter_map(|stored| stored.usage.as_ref());
+        let addresses: Vec<_> = used.map(|usage| usage.address).collect();
+        assert_eq!(addresses, [Some([127, 0, 0, 1].into())], "{name}");
     }
 }
 

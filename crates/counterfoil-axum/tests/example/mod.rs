@@ -24,9 +24,14 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(database: &Path) -> Self {
+        Self::start_with(database, &[])
+    }
+
+    pub(crate) fn start_with(database: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(example())
             .args(["--listen", "127.0.0.1:0", "--database"])
             .arg(database)
+            .args(arguments)
             .env("TOKEN_KEYS", "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint")
             .stdout(Stdio::piped())
             .spawn()
@@ -35,6 +40,14 @@ impl Service {
         let session = lines.next().unwrap().split_once("session=").unwrap().1.to_owned();
         let address = lines.find_map(|line| line.strip_prefix("listening on http://").map(str::to_owned)).unwrap();
         Self { child, session, address }
+    }
+
+    /// Sends a signal, and returns when the process has ended in order.
+    pub(crate) fn end(&mut self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let ended = self.child.wait().unwrap();
+        assert_eq!(ended.code(), Some(0), "{signal}: {ended}");
     }
 
     pub(crate) fn send(&self, line: &str, header: &str, body: &str) -> (u16, String) {
