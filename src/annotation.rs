@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::text::{InvalidText, bounded_text};
+use crate::{
+    json,
+    text::{InvalidText, bounded_text},
+};
 
 bounded_text! {
     /// What a person calls the token.
@@ -100,13 +103,17 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// [`InvalidAnnotation`] if the text is not JSON, not an object, or too long.
+    /// [`InvalidAnnotation`] if the text is not JSON, not an object, too long, or has a member twice, at whatever depth.
     pub fn from_json(text: &str) -> Result<Self, InvalidAnnotation> {
         // The text as given may be longer by its white space; four times the limit is refused unread.
         if text.len() > 4 * Self::MAX_LEN {
             return Err(InvalidAnnotation::MetadataTooLong { found: text.len() });
         }
-        Self::from_value(serde_json::from_str(text).map_err(|_| InvalidAnnotation::NoObject)?)
+        let value = serde_json::from_str(text).map_err(|_| InvalidAnnotation::NoObject)?;
+        if !json::has_unique_members(text) {
+            return Err(InvalidAnnotation::RepeatedMember);
+        }
+        Self::from_value(value)
     }
 
     /// The compact form.
@@ -162,6 +169,9 @@ pub enum InvalidAnnotation {
     /// More than [`Tags::MAX_COUNT`].
     #[error("too many tags, expected at most {}", Tags::MAX_COUNT)]
     TooManyTags,
+    /// Metadata in which an object has a member twice.
+    #[error("metadata has a member twice, expected each once")]
+    RepeatedMember,
     /// Metadata that is no JSON object.
     #[error("metadata is not a json object")]
     NoObject,

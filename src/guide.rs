@@ -50,7 +50,7 @@
 //!  2             token
 //!  1  words      annotation denial   expiry   idempotency   restriction   server_key   subject
 //!                backoff    tally
-//!  0             alphabet   digest   entropy   scope   text   time   timer
+//!  0             alphabet   digest   entropy   json   scope   text   time   timer
 //! ```
 //!
 //! `mint`, `verify` and `store` do not know each other: what a token is worth does not depend on where it is kept.
@@ -66,6 +66,7 @@
 //! | [`maintain`](crate::maintain) | which records are deleted, warned of and revoked as unused, and how many in one run |
 //! | [`memory`](crate::memory) | a store for tests and small hosts |
 //! | `backoff`, `tally` | how long to leave alone what has failed; a count told once a second |
+//! | `json` | JSON in which no object has a member twice |
 //! | `timer` | waiting, which is the host's runtime's business |
 //!
 //! # Where effects happen

@@ -71,6 +71,7 @@ mod alphabet;
 pub mod digest;
 #[doc(hidden)]
 pub mod entropy;
+mod json;
 pub mod scope;
 pub mod text;
 pub mod time;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 /// Every module, by layer from the bottom up. A module uses modules of lower layers alone.
 const LAYERS: [&[&str]; 9] = [
-    &["alphabet", "digest", "entropy", "scope", "text", "time", "timer"],
+    &["alphabet", "digest", "entropy", "json", "scope", "text", "time", "timer"],
     &["annotation", "backoff", "denial", "expiry", "idempotency", "restriction", "server_key", "subject", "tally"],
     &["token"],
     &["record"],

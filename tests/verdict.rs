@@ -284,10 +284,50 @@ fn every_member_of_a_body_is_read_by_its_rule_and_once() {
         (r#"{"v":1,"public":"","environment":"A!"}"#, None),
         (r#"{"v":1,"public":"","restrictions":[]}"#, None),
         (r#"{"v":1,"public":"","restrictions":{"networks":[]}}"#, None),
+        // A member twice, at any depth: of two networks or audiences the last would win.
+        (r#"{"v":1,"public":"","restrictions":{"networks":["192.0.2.0/24"],"networks":["0.0.0.0/0"]}}"#, None),
+        (r#"{"v":1,"public":"","restrictions":{"audience":"a","audience":"a"}}"#, None),
+        (r#"{"v":1,"public":"","restrictions":{"networks":["192.0.2.0/24"],"\u006eetworks":["0.0.0.0/0"]}}"#, None),
+        (r#"{"v":1,"public":"","restrictions":{"hours":[9],"hours":[10]}}"#, None),
+        (r#"{"v":1,"public":"","restrictions":{"hours":{"from":9,"from":0}}}"#, None),
+        (r#"{"v":1,"public":"","metadata":{"k":1,"k":2}}"#, None),
+        (r#"{"v":1,"public":"","metadata":{"k":[{"l":1,"l":2}]}}"#, None),
+        (r#"{"v":1,"public":"","rotated_at":1782864000000,"rotation_key":{"at":1,"at":1782864000000}}"#, None),
+        (r#"{"v":1,"public":"","new":{"a":{"b":1,"b":2}}}"#, None),
+        (r#"{"v":1,"public":"","name":"{a{","name":"b"}"#, None),
+        (
+            r#"{"v":1,"public":"","name":"{a{","metadata":{"public":1,"v":{"v":2}}}"#,
+            Some(r#"{"metadata":{"public":1,"v":{"v":2}},"name":"{a{","public":"","v":1}"#),
+        ),
     ] {
         let row = Row { body: body.into(), ..NAMELESS.row() };
         let read = Record::from_row(row).map(|record| record.to_row().body);
         assert_eq!(read.as_deref().map_err(|error| error.column), expected.ok_or("body"), "{body}");
+    }
+}
+
+/// The details of a mark are those of the stored row, not of the token: each mark is held to the same rule.
+#[test]
+fn mark_with_a_member_twice_is_corrupt() {
+    let mark = |detail: &str| Some(MarkRow { at: NOW - 1, detail: detail.into() });
+    for (detail, is_read) in [
+        ("{}", true),
+        (r#"{"by":"admin:7","reason":"leaked"}"#, true),
+        (r#"{"by":"admin:7","by":"admin:8"}"#, false),
+        (r#"{"reason":"a","by":"admin:7","reason":"a"}"#, false),
+        (r#"{"by":"admin:7","\u0062y":"admin:7"}"#, false),
+        (r#"{"by":"admin:7","new":{"a":1,"a":1}}"#, false),
+    ] {
+        for column in ["revoked", "suspended", "blocked"] {
+            let mut row = NAMELESS.row();
+            *match column {
+                "revoked" => &mut row.revoked,
+                "suspended" => &mut row.suspended,
+                _ => &mut row.blocked,
+            } = mark(detail);
+            let read = Record::from_row(row).map(drop).map_err(|error| error.column);
+            assert_eq!(read, if is_read { Ok(()) } else { Err(column) }, "{detail}");
+        }
     }
 }
 

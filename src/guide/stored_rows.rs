@@ -86,7 +86,9 @@
 //! | `scopes` | array of at most 128 texts | none, which allow nothing |
 //! | `restrictions` | object: `networks`, an array of 1 to 64 CIDR texts; `audience`, a text | none |
 //!
-//! A member that is there must be readable: `null` is not "missing", and an empty array of networks is not "any".
+//! A member that is there must be readable: `null` is not "missing", and an empty array of networks is not "any". A member
+//! that is given twice corrupts the row, at whatever depth, in a mark's detail too: readers of JSON differ in which of two
+//! they take.
 //!
 //! A member that this version does not know is **kept** as it is and written back with every change, so an older node
 //! loses nothing that a newer one has written. An unknown member of `restrictions` is kept too, and refuses the token

@@ -1,15 +1,16 @@
 //! What stands in a row's body: all that no store filters, counts or swaps by.
 
-use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde_core::{
-    Deserialize, Deserializer,
+    Deserializer as _,
     de::{Error, MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
 use crate::{
     annotation::{Annotations, Metadata, Tags},
+    json::{self, Text},
     record::Record,
     scope::Scopes,
     time::Timestamp,
@@ -52,6 +53,11 @@ impl Record {
     /// Reads the body into the fields that it holds; `None` if any of it cannot be read.
     pub(super) fn read_body(&mut self, text: &str) -> Option<()> {
         if text.len() > Self::MAX_BODY_LEN {
+            return None;
+        }
+        // Members of the body itself are counted as they are read, so most bodies need no pass of their own.
+        let has_inner_object = text.bytes().filter(|byte| *byte == b'{').nth(1).is_some();
+        if has_inner_object && !json::has_unique_members(text) {
             return None;
         }
         let mut json = serde_json::Deserializer::from_str(text);
@@ -164,33 +170,6 @@ fn segment<E: Error>(Text(text): &Text<'_>) -> Result<Arc<str>, E> {
 
 fn all<'a>(texts: &'a [Text<'_>]) -> impl Iterator<Item = &'a str> {
     texts.iter().map(|Text(text)| &**text)
-}
-
-/// A text that is read where it stands, as long as nothing in it is escaped.
-struct Text<'de>(Cow<'de, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnyText;
-
-        impl<'de> Visitor<'de> for AnyText {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(AnyText)
-    }
 }
 
 pub(super) fn put(map: &mut Map<String, Value>, name: &str, value: Option<Value>) {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::body::{put, read};
-use crate::{subject::Mark, time::Timestamp};
+use crate::{json, subject::Mark, time::Timestamp};
 
 /// A mark in columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,9 @@ pub struct MarkRow {
 
 impl MarkRow {
     pub(super) fn read(&self) -> Option<Mark> {
+        if !json::has_unique_members(&self.detail) {
+            return None;
+        }
         let Value::Object(mut detail) = serde_json::from_str(&self.detail).ok()? else { return None };
         Some(Mark {
             at: Timestamp::from_unix_millis(self.at).ok()?,
