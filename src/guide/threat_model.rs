@@ -3,8 +3,10 @@
 //! For reviewers who decide whether to use this crate, and for operators who must know what is left to them. After this
 //! page you can say, for each place somebody may have broken into, what is lost, what is not, and what your part is.
 //!
-//! **Not audited** by anyone but its authors. What is called constant time here means: written so that no branch and no
-//! address depends on the secret bytes. The compiler and the processor have the last word.
+//! **Not audited** by anyone but its authors. Constant time means here: written so that no branch and no address depends
+//! on the secret bytes. This is promised for comparing digests and checksums, and for drawing the characters of a secret.
+//! The compiler and the processor have the last word. [Some other steps](#what-is-not-promised) read tables in memory at
+//! places that depend on a secret.
 //!
 //! # What is protected
 //!
@@ -205,6 +207,7 @@
 //! | nobody finds out whether a selector exists | your database answers faster for one that does not; a damaged row and a missing key say "try again" before the secret is looked at | nothing: selectors are public, and the secret is behind them |
 //! | a token costs the same to check whatever its digest is | a row made before a change of algorithm or cost still has the old one | let the rehash run out |
 //! | a keyed checksum and a parse take constant time | they tell "ours" from "not ours", which is public | |
+//! | no table in memory is read at a place that depends on a secret | a CRC-32 reads tables at places that depend on each byte of a presented or minted token. Base64 is read and written through tables: server keys when a keyring is parsed, digests in rows, and the secret in the text of a JWT. Argon2id reads its own memory depending on its input in the second half of its first pass and in later ones, by design (RFC 9106, section 3.4.1.3). Your HTTP library parses headers through tables | use [`Checksum::Keyed`](crate::Checksum::Keyed) or [`Checksum::None`](crate::Checksum::None), and keyed digests; share no processor core with programs that you do not trust |
 //! | scopes, expiry, marks and restrictions are genuine | no digest covers them | guard writes; catalog and ceiling |
 //! | a revocation cannot be undone by a database writer | an old row is a good row | an audit elsewhere |
 //! | a CRC keeps anybody out | anyone computes it | a keyed checksum |

@@ -178,8 +178,8 @@ impl Transport {
         if unpadded.is_empty() {
             return Err(MalformedCredential::Padding);
         }
-        let is_allowed = |byte: &u8| IN_TOKEN[usize::from(*byte)] || byte.is_ascii() && self.more >> byte & 1 == 1;
-        if !unpadded.iter().all(is_allowed) {
+        let allowed = B64TOKEN | self.more;
+        if !unpadded.iter().all(|byte| byte.is_ascii() && allowed >> byte & 1 == 1) {
             return Err(MalformedCredential::Bytes);
         }
         std::str::from_utf8(token).map_err(|_| MalformedCredential::Bytes)
@@ -202,16 +202,18 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h Head
     if values.next().is_some() { Err(MalformedCredential::Repeated) } else { Ok(first) }
 }
 
-/// The bytes of a `b64token` before its padding (RFC 6750, section 2.1), by value.
-const IN_TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
+/// The bytes of a `b64token` before its padding (RFC 6750, section 2.1), one bit each. Bits of a number, because a table
+/// in memory that is indexed by a token's bytes would show them in the processor's cache.
+const B64TOKEN: u128 = {
+    let mut bits = 0;
     let mut byte = 0;
-    while byte < table.len() {
-        table[byte] =
-            matches!(byte as u8, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    while byte < 128 {
+        if matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/') {
+            bits |= 1 << byte;
+        }
         byte += 1;
     }
-    table
+    bits
 };
 
 fn is_scheme_byte(byte: u8) -> bool {
