@@ -119,7 +119,7 @@ impl Inventory {
         for ((version, sql), step) in due.zip(steps) {
             let expected = migration(*version, sql).checksum;
             if *expected != *step.checksum {
-                let (found, expected) = (hexadecimal(&step.checksum), hexadecimal(&expected));
+                let (found, expected) = (hex::encode(&step.checksum), hex::encode(&expected));
                 return Err(StoreErrorKind::EditedMigration { version: *version, found, expected }.into());
             }
         }
@@ -144,10 +144,6 @@ impl Inventory {
     pub(crate) fn no_store(&self, detail: String) -> StoreError {
         StoreErrorKind::NoStore { location: self.location.clone(), detail }.into()
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Refuses a schema that the application's own migrator left at an older version.

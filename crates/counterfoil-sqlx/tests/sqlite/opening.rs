@@ -218,7 +218,7 @@ async fn migration_edited_after_it_ran_is_refused_with_both_checksums() {
             .execute(&raw)
             .await
             .unwrap();
-        let expected: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = hex::encode(expected);
         assert_eq!(expected.len(), 96, "SHA-384");
         let edited = StoreErrorKind::EditedMigration { version: *version, found: "00ff".into(), expected };
         assert_eq!(kind(SqliteStore::open(store.path()).await), edited);
