@@ -190,6 +190,7 @@ fn all(bytes: &[u8], is_in: impl Fn(u8) -> bool) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
@@ -235,5 +236,35 @@ mod tests {
             assert!(all.is_sorted());
             assert!(all.iter().all(|&character| alphabet.contains(character)));
         }
+    }
+
+    #[test]
+    fn each_character_is_drawn_for_equally_many_bytes() {
+        // How many of the 256 bytes give each character, and the first byte that gives none.
+        for (alphabet, each, unusable) in [(Alphabet::Base62, 4, 248), (Alphabet::Hex, 16, 256)] {
+            let mut counts = [0; 256];
+            let mut rejected = Vec::new();
+            for byte in 0..=u8::MAX {
+                // A byte that gives no character is followed by one that gives `0`.
+                let mut bytes = [byte, 0].into_iter();
+                let mut drawn = [0];
+                alphabet.draw(|| bytes.next().ok_or(()), &mut drawn).unwrap();
+                match bytes.next() {
+                    Some(_) => counts[usize::from(drawn[0])] += 1,
+                    None => rejected.push(u16::from(byte)),
+                }
+            }
+            for character in 0..=u8::MAX {
+                let expected = if alphabet.contains(character) { each } else { 0 };
+                assert_eq!(counts[usize::from(character)], expected, "{alphabet:?} {:?}", char::from(character));
+            }
+            assert_eq!(rejected, (unusable..256).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn draw_that_runs_out_of_bytes_fails() {
+        let mut bytes = [7, 255, 255].into_iter();
+        assert_eq!(Alphabet::Base62.draw(|| bytes.next().ok_or("none left"), &mut [0; 2]), Err("none left"));
     }
 }

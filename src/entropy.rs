@@ -106,3 +106,48 @@ impl Drop for Drawn<'_> {
         self.bytes[..self.used].zeroize();
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::*;
+
+    /// Gives 0, 1, 2 and so on, over all of its calls.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicU8);
+
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+            bytes.iter_mut().for_each(|byte| *byte = self.0.fetch_add(1, Ordering::Relaxed));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_drawn_byte_is_used_once() {
+        for expected in [0, 1, 31, 32, 33, 95, 96, 97, 500] {
+            let source = Counting::default();
+            let mut drawn = Drawn::new(&source, expected).unwrap();
+            let singly: Vec<u8> = (0..200).map(|_| drawn.byte().unwrap()).collect();
+            assert_eq!(singly, (0..200).collect::<Vec<u8>>(), "{expected} expected");
+
+            // In chunks, of which some lie across two calls to the source.
+            let source = Counting::default();
+            let mut drawn = Drawn::new(&source, expected).unwrap();
+            let chunks: Vec<u8> = (0..20).flat_map(|_| drawn.bytes::<10>().unwrap()).collect();
+            assert_eq!(chunks, (0..200).collect::<Vec<u8>>(), "{expected} expected");
+        }
+    }
+
+    #[test]
+    fn system_entropy_repeats_nothing() {
+        let draw = || {
+            let mut bytes = [0; 32];
+            SystemEntropy.fill(&mut bytes).map(|()| bytes).unwrap()
+        };
+        let (first, second) = (draw(), draw());
+        assert!(first != second && first != [0; 32] && second != [0; 32]);
+    }
+}

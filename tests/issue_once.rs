@@ -16,7 +16,7 @@ use common::{at, format, grant, minting_k1, owner};
 use counterfoil::{
     By, Caller, FixedClock, Grant, IssuePolicy, MemoryStore, Minted, Policy, Record, Registry, TokenId, TokenStore,
     Verified,
-    policy::{Approval, Assent, Objection, Refusal},
+    policy::{Approval, Assent, MintSwitch, Objection, Refusal},
     registry::{IssueError, IssueOnceError, IssuedOnce, RegistryBuilder},
     store::{Filter, IdempotencyKey, IdempotencyStore, ListQuery, RequestKey, Reservation, Reserved, Route},
 };
@@ -206,6 +206,47 @@ async fn a_refused_request_may_come_again() {
         assert_eq!(rig.outcome(grant(), &second.key()).await.0, "limit");
         rig.registry.revoke(first.unwrap(), By::unknown()).await.unwrap();
         assert_eq!(rig.outcome(grant(), &second.key()).await.0, "new");
+    }
+    on(MemoryStore::new()).await;
+    on(SqliteStore::in_memory().await.unwrap()).await;
+}
+
+/// Approves, and throws the switch meanwhile.
+#[derive(Debug, Clone)]
+struct Throws(MintSwitch);
+
+impl Policy for Throws {
+    async fn at_use(&self, _: &Verified, _: &Caller) -> Result<Assent, Objection> {
+        Ok(Assent::plain())
+    }
+
+    async fn at_issue(&self, _: &Grant) -> Result<Approval, Objection> {
+        self.0.stop();
+        Ok(Approval::plain())
+    }
+
+    async fn at_rotate(&self, _: &Record, _: &By) -> Result<(), Objection> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn switch_thrown_while_the_policy_is_asked_stops_the_request() {
+    async fn on(store: impl Store) {
+        let switch = MintSwitch::default();
+        let policy = IssuePolicy { switch: switch.clone(), ..IssuePolicy::default() };
+        let stopped = |result| matches!(result, Err(IssueOnceError::Issue(IssueError::Stopped)));
+        let rig =
+            Rig::new(store.clone(), |builder| builder.issue_policy(policy.clone()).policy(Throws(switch.clone())));
+        assert!(stopped(rig.issue(grant(), &REQUEST.key()).await), "thrown by the policy");
+        assert!(stopped(rig.issue(grant(), &REQUEST.key()).await), "thrown before");
+        assert_eq!(rig.tokens().await, 0);
+
+        // Nothing of the stopped request is left: once the switch is open again, it makes its token.
+        switch.open();
+        let rig = Rig::new(store, |builder| builder.issue_policy(policy));
+        assert_eq!(rig.outcome(grant(), &REQUEST.key()).await.0, "new");
+        assert_eq!(rig.tokens().await, 1);
     }
     on(MemoryStore::new()).await;
     on(SqliteStore::in_memory().await.unwrap()).await;

@@ -76,6 +76,35 @@ async fn marks_pause_and_end_a_token_independently() {
 }
 
 #[tokio::test]
+async fn second_mark_of_a_kind_keeps_the_first() {
+    let by =
+        |name: &str, reason: &str| By { reason: Some(reason.parse().unwrap()), ..By::actor(Actor::new(name).unwrap()) };
+    for kind in ["block", "suspend", "revoke"] {
+        for rig in rigs().await {
+            let issued = rig.registry.issue(grant()).await.unwrap();
+            let id = issued.record.id();
+            let mark = async |by: By| match kind {
+                "block" => rig.registry.block(id, by).await.map(drop),
+                "suspend" => rig.registry.suspend(id, by).await.map(drop),
+                _ => rig.registry.revoke(id, by).await,
+            };
+            mark(by("admin:7", "leaked")).await.unwrap();
+            let first = rig.record(id).await;
+            rig.events.take();
+            rig.wait(DAY);
+            mark(by("admin:8", "again")).await.unwrap();
+            let second = rig.record(id).await;
+            assert_eq!(second.to_row(), first.to_row(), "{kind} {}", rig.kind);
+            assert_eq!(rig.events.take(), [""; 0], "{kind} {}", rig.kind);
+            let marks = [second.blocked(), second.suspended(), second.revoked()];
+            let [mark] = marks.into_iter().flatten().collect::<Vec<_>>()[..] else { panic!("{kind}: not one mark") };
+            let found = (mark.at, mark.by.as_ref().unwrap().as_str(), mark.reason.as_ref().unwrap().as_str());
+            assert_eq!(found, (at(Duration::ZERO), "admin:7", "leaked"), "{kind} {}", rig.kind);
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_changes_a_revoked_token() {
     for rig in rigs().await {
         let id = rig.registry.issue(grant()).await.unwrap().record.id();

@@ -10,7 +10,10 @@ use std::sync::{
 };
 
 use common::{K1, K2, format, grant, keyring, stores};
-use counterfoil::{Alphabet, Argon2Bounds, Argon2Cost, By, Keyring, Registry, SharedStore, TokenFormat, TokenStore};
+use counterfoil::{
+    Alphabet, Argon2Bounds, Argon2Cost, By, Checksum, Circumstances, Denial, Keyring, Registry, SharedStore, Timestamp,
+    TokenFormat, TokenStore, check, check::selectors, verify,
+};
 use tokio::task::JoinSet;
 
 const NODES: usize = 3;
@@ -161,4 +164,38 @@ async fn no_token_is_refused_while_keys_are_replaced() {
             }
         }
     }
+}
+
+#[test]
+fn token_with_a_wrong_keyed_checksum_is_neither_looked_for_nor_verified() {
+    const DIGITS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let now = Timestamp::from_unix_millis(common::START).unwrap();
+    let format = TokenFormat::builder("acme").checksum(Checksum::Keyed).build().unwrap();
+    let minted = grant().mint(&format, &keyring(&format!("{K1}:mint")), now).unwrap();
+    let text = minted.token.expose();
+    let record = Arc::new(minted.record.clone());
+    // Whether it is looked for, and the verdict on the true record.
+    let outcome = |text: &str, keys: &str| {
+        let keyring = keyring(keys);
+        let Ok(presented) = format.parse(text) else { return (false, Err(Denial::Unknown)) };
+        let is_sought = selectors(&presented, &keyring).is_ok();
+        let checked = check(presented, Some(&record), &keyring).unwrap();
+        (is_sought, verify(checked, Some(record.clone()), &Circumstances::at(now)).map(drop))
+    };
+    let good = (true, Ok(()));
+    let refused = (false, Err(Denial::Unknown));
+    for keys in [format!("{K1}:mint"), format!("{K2}:mint,{K1}"), format!("{K1},{K2}:mint")] {
+        assert_eq!(outcome(text, &keys), good);
+        for at in text.len() - 6..text.len() {
+            for digit in DIGITS.chars().filter(|digit| !text[at..].starts_with(*digit)) {
+                let other = format!("{}{digit}{}", &text[..at], &text[at + 1..]);
+                assert_eq!(outcome(&other, &keys), refused, "{other}");
+            }
+        }
+        // A checksum that anyone can compute.
+        let crc = TokenFormat::builder("acme").build().unwrap();
+        let checksum = grant().mint(&crc, &keyring(&keys), now).unwrap();
+        assert_eq!(outcome(checksum.token.expose(), &keys), refused);
+    }
+    assert_eq!(outcome(text, &format!("{K2}:mint")), refused, "of a key that is not in the keyring");
 }

@@ -21,9 +21,11 @@ use common::{DAY, Events, K1, K2, at, grant, keyring, outcome_of, stores};
 use counterfoil::{
     Argon2Bounds, Argon2Cost, By, Checksum, Digest, FixedClock, Keyring, MemoryStore, Record, Registry, Rotation,
     SharedStore, TokenFormat, TokenId, TokenStore,
+    digest::ImportedDigests,
     entropy::{Entropy, NoEntropy, SystemEntropy},
     event::EventKind,
     registry::{Issued, RegistryBuilder},
+    token::FormatBuilder,
 };
 
 const OVERLOADED: &str = "too many slow hashes at once";
@@ -48,7 +50,11 @@ fn number(number: usize) -> NonZero<usize> {
 
 /// Without a checksum, so that a wrong secret is any other secret.
 fn format() -> TokenFormat {
-    TokenFormat::builder("acme").checksum(Checksum::None).build().unwrap()
+    format_builder().build().unwrap()
+}
+
+fn format_builder() -> FormatBuilder {
+    TokenFormat::builder("acme").checksum(Checksum::None)
 }
 
 fn wrong(text: &str) -> String {
@@ -369,11 +375,59 @@ async fn digest_of(store: &SharedStore, id: TokenId) -> String {
 async fn replace_digest(store: &SharedStore, id: TokenId, digest: &str) {
     let earlier = store.get(id).await.unwrap().unwrap().record;
     let mut row = earlier.to_row();
-    row.current.key = digest.parse::<Digest>().unwrap().key_id().unwrap().to_string();
+    row.current.key = digest.parse::<Digest>().unwrap().key_id().map(|key| key.to_string()).unwrap_or_default();
     row.current.digest = digest.to_owned();
     row.digest_version += 1;
     let next = Record::from_row(row).unwrap();
     store.update(&next, earlier.revision(), None, at(Duration::ZERO)).await.unwrap();
+}
+
+/// The only thread is busy and nobody may wait: whoever asks for a hash is told that there are too many, at once.
+#[test]
+fn stored_cost_out_of_bounds_is_refused_before_a_hash_is_asked_for() {
+    let cost = |memory_kib, passes, lanes| Argon2Cost::new(memory_kib, passes, lanes).unwrap();
+    let bounds = Argon2Bounds::new(cost(16, 2, 1), cost(64, 3, 2));
+    let format =
+        format_builder().accepts_imported(ImportedDigests { argon2id: Some(bounds), ..ImportedDigests::default() });
+    let keyring = keyring(&format!("{K1}:mint")).with_argon2_bounds(bounds).unwrap();
+    let keyring = keyring.with_argon2id(cost(16, 2, 1)).unwrap();
+    let store = memory();
+    let registry = Registry::builder(format.build().unwrap(), keyring.clone(), store.clone())
+        .slow_hash_threads(number(1))
+        .slow_hash_queue(0)
+        .build()
+        .unwrap();
+    let issued = issue(&registry);
+    let ours = pollster::block_on(digest_of(&store, issued.record.id()));
+    assert!(ours.contains("m=16,t=2,p=1"), "{ours}");
+    let (salt, hash) = ("A".repeat(22), "A".repeat(43));
+    let foreign = format!("$imported$over=text$argon2id$v=19$m=16,t=2,p=1${salt}${hash}");
+    for (found, outcome) in [
+        ("m=16,t=2,p=1", OVERLOADED),
+        ("m=64,t=3,p=2", OVERLOADED),
+        ("m=15,t=2,p=1", "corrupt"),
+        ("m=65,t=2,p=1", "corrupt"),
+        ("m=16,t=1,p=1", "corrupt"),
+        ("m=16,t=4,p=1", "corrupt"),
+        ("m=64,t=2,p=3", "corrupt"),
+        ("m=4194304,t=2,p=1", "corrupt"),
+        ("m=64,t=4294967295,p=1", "corrupt"),
+        ("m=4294967295,t=4294967295,p=1", "corrupt"),
+    ] {
+        for digest in [&ours, &foreign] {
+            let digest = digest.replace("m=16,t=2,p=1", found);
+            pollster::block_on(replace_digest(&store, issued.record.id(), &digest));
+            assert_eq!(from_memory(&registry, issued.token.expose()), outcome, "{digest}");
+        }
+    }
+    for (memory_kib, passes, lanes) in [(15, 2, 1), (65, 2, 1), (16, 1, 1), (16, 4, 1), (64, 2, 3)] {
+        let out_of_bounds = cost(memory_kib, passes, lanes);
+        assert!(bounds.check(out_of_bounds).is_err());
+        let error = keyring.clone().with_argon2id(out_of_bounds).unwrap_err().to_string();
+        let found = format!("argon2id cost: found m={memory_kib} KiB, t={passes}, p={lanes}, expected ");
+        assert!(error.starts_with(&found), "{error}");
+        assert!(keyring.clone().with_argon2_bounds(Argon2Bounds::new(out_of_bounds, out_of_bounds)).is_err());
+    }
 }
 
 #[test]

@@ -65,8 +65,11 @@
 //! | a reject names its reason, and "not ours" is told apart | `tests/vectors.rs: refused_tokens_are_refused_for_the_stated_reason` |
 //! | two accepted families never read one text | `tests/properties.rs: families_accepted_together_never_read_one_text`, `tests/properties.rs: families_that_read_one_text_are_refused` |
 //! | a family that is weak or reads back otherwise mints nothing | `tests/families.rs: only_a_sound_family_mints` |
-//! | a made-up keyed checksum is refused before a lookup | `tests/registry.rs: a_made_up_keyed_checksum_dies_before_the_lookup` |
+//! | a made-up keyed checksum is refused before a lookup | `tests/registry.rs: a_made_up_keyed_checksum_dies_before_the_lookup`, `tests/server_keys.rs: token_with_a_wrong_keyed_checksum_is_neither_looked_for_nor_verified` |
 //! | without randomness nothing is stored | `tests/registry.rs: without_randomness_nothing_is_stored` |
+//! | each character of a secret is equally likely, and no random byte is used twice | `src/alphabet.rs: each_character_is_drawn_for_equally_many_bytes`, `src/entropy.rs: each_drawn_byte_is_used_once` |
+//! | a clock that is not set lets nobody in, is no refusal, and changes nothing | `tests/clock.rs: token_is_not_verified_by_a_clock_that_is_not_set`, `tests/clock.rs: token_is_not_verified_if_the_clock_is_lost_while_the_policy_is_asked`, `tests/clock.rs: nothing_is_made_or_changed_by_a_clock_that_is_not_set`, `tests/clock.rs: system_time_out_of_range_is_no_timestamp` |
+//! | scopes are compared byte by byte | `src/scope.rs: scopes_are_compared_byte_by_byte` |
 //! | a scanner's pattern finds every token and fake | `tests/properties.rs: a_scanner_finds_tokens_and_fakes` |
 //!
 //! ## Slow hashes
@@ -77,6 +80,7 @@
 //! | under thousands of bogus tokens no more are hashed than the pool takes, and its memory stays within the stated bound | `tests/under_fire.rs: of_thousands_at_once_the_pool_takes_its_bound_and_all_others_are_told_to_come_again` |
 //! | during such a flood good callers are served: at once if their hash is remembered, else once they find a place | `tests/under_fire.rs: callers_whose_hash_is_remembered_are_all_served_during_the_flood`, `tests/under_fire.rs: callers_whose_hash_is_not_remembered_are_served_once_they_find_a_place` |
 //! | with a keyed checksum none of them costs a lookup or a hash | `tests/under_fire.rs: with_a_keyed_checksum_no_bogus_token_costs_a_lookup_or_a_hash` |
+//! | a stored cost out of bounds is refused before a hash is asked for | `tests/slow_hashes.rs: stored_cost_out_of_bounds_is_refused_before_a_hash_is_asked_for` |
 //! | who has gone away leaves the place, and no hash is made for them | `src/digest/pool.rs: who_has_gone_away_leaves_the_place`, `src/digest/pool.rs: no_hash_is_made_for_who_has_gone_away_and_no_memory_is_kept_beyond_the_bound` |
 //! | everyone gets their own hash, and threads end with the registry | `src/digest/pool.rs: all_of_many_callers_get_their_own_hash`, `src/digest/pool.rs: all_threads_end_with_the_pool` |
 //! | a verification that begins after a change never passes from memory, in every order of their steps | `src/registry/hashing/interleavings.rs: a_verification_that_begins_after_a_change_never_passes_from_memory`, `tests/slow_hashes.rs: a_change_is_seen_by_the_next_verification` |
@@ -105,6 +109,7 @@
 //! | garbage is refused | `tests/properties.rs: garbage_is_refused` |
 //! | what a newer build wrote survives an older one's change | `tests/vectors/rows/unknown_body_member.txt`, `tests/vectors/rows/unknown_restriction_kept.txt` |
 //! | a damaged row verifies nothing, is listed apart, and can be revoked | `crates/counterfoil-sqlx/tests/sqlite/damage.rs: a_damaged_row_is_named_with_its_column_and_can_be_revoked` |
+//! | a row in which an object has a member twice, at whatever depth, is corrupt | `tests/verdict.rs: every_member_of_a_body_is_read_by_its_rule_and_once`, `tests/verdict.rs: mark_with_a_member_twice_is_corrupt` |
 //! | nothing printable holds a secret, a digest or a key | `tests/redaction.rs: a_registry_shows_nothing_of_what_it_holds`, `tests/redaction.rs: a_record_shows_neither_secret_nor_digest`, `tests/redaction.rs: a_verification_shows_nothing_at_any_step`, `tests/redaction.rs: a_keyring_that_is_none_is_refused_without_being_shown` |
 //!
 //! ## Changes and stores
@@ -129,7 +134,7 @@
 //! | a thrown switch stops minting and nothing else, also while a policy thinks | `tests/policy.rs: a_thrown_switch_stops_minting_and_nothing_else`, `tests/policy.rs: a_switch_thrown_while_the_policy_thinks_stops_that_token_too` |
 //! | scopes beyond the owner's rights are refused by name | `tests/policy.rs: scopes_beyond_the_owner_s_rights_are_refused_by_name_and_never_narrowed` |
 //! | a ceiling only ever lowers | `tests/policy.rs: a_ceiling_of_the_moment_only_ever_lowers_and_a_user_comes_along` |
-//! | an objection is never a pass; nor is a policy that hangs or panics | `tests/policy.rs: an_objection_is_a_refusal_or_silence_and_never_a_pass`, `tests/policy.rs: a_policy_that_hangs_or_panics_is_unavailable` |
+//! | an objection is never a pass; nor is a policy that hangs or panics | `tests/policy.rs: an_objection_is_a_refusal_or_silence_and_never_a_pass`, `tests/policy.rs: a_policy_that_hangs_or_panics_is_unavailable`, `src/policy/deadline.rs: policy_that_does_not_answer_is_unavailable_at_its_deadline_and_not_before` |
 //!
 //! ## Rotation, and the end of tokens
 //!
@@ -194,7 +199,7 @@
 //! | of two sessions that have seen one version one changes it | `crates/counterfoil-axum/tests/management/races.rs: of_two_who_have_seen_one_version_one_wins`, `crates/counterfoil-axum/tests/management/preconditions.rs: a_change_of_any_other_version_is_refused_and_changes_nothing` |
 //! | a request that comes twice makes one token, also after a crash in between | `crates/counterfoil-axum/tests/management/idempotency.rs: a_repeated_creation_makes_one_token`, `crates/counterfoil-axum/tests/management/takeover.rs: a_lost_creation_is_repeated_or_done_anew_after_a_minute` |
 //! | a body has one meaning: no member twice, none unknown, none of a wrong type | `crates/counterfoil-axum/tests/management/bodies.rs: what_is_no_object_of_known_members_is_refused_by_every_operation`, `crates/counterfoil-axum/tests/management/members.rs: a_creation_names_the_member_that_is_of_a_wrong_type` |
-//! | a form of the settings page is good for its session, and for one change of one token | `crates/counterfoil-axum/tests/page/guards.rs: a_form_is_good_for_its_session_and_its_change_alone` |
+//! | a form of the settings page is good for its session, and for one change of one token | `crates/counterfoil-axum/tests/page/guards.rs: a_form_is_good_for_its_session_and_its_change_alone`, `crates/counterfoil-axum/tests/page/owners.rs: form_shown_for_one_owner_makes_no_token_for_another` |
 //! | what the page does not offer is not taken from behind its forms | `crates/counterfoil-axum/tests/page/creating.rs: an_end_is_one_of_those_offered`, `crates/counterfoil-axum/tests/page/creating.rs: scopes_come_of_the_hosts_groups_alone` |
 //! | nothing foreign runs in the page, and nobody keeps it | `crates/counterfoil-axum/tests/page/guards.rs: every_page_is_kept_by_nobody_and_runs_nothing_foreign`, `crates/counterfoil-axum/tests/page/pages.rs: a_name_is_text_whatever_it_looks_like`, `crates/counterfoil-axum/tests/page/browsing.rs: what_is_put_into_the_page_does_not_run` |
 //! | a secret is gone from the browser when its page is left | `crates/counterfoil-axum/tests/page/browsing.rs: the_token_is_copied_by_one_press_and_gone_when_its_page_is_left` |
@@ -209,6 +214,7 @@
 //! | there is no `unsafe` | `#![forbid(unsafe_code)]` in every crate |
 //! | no runtime, web or database crate is below the core | `.ci/tree` |
 //! | dependencies have the licences, sources and versions that `deny.toml` allows | `.ci/run` |
+//! | the crates build with the least versions of dependencies that their manifests allow | `.ci/minimal` |
 //! | every crate can be packaged, builds from its package, and has its README, licence texts and metadata there | `.ci/package` |
 //!
 //! # Held by reading alone
@@ -219,9 +225,8 @@
 //! |---|---|
 //! | comparing secrets branches on none of their bytes | `src/digest/keyed.rs: equal` |
 //! | an absent record costs the hash that a fresh one would | `src/check.rs: begin` |
-//! | each character of a secret is equally likely | `src/alphabet.rs: draw_each` |
 //! | what is remembered of a slow hash's input is under a key of the process | `src/digest/memo.rs: ask` |
-//! | no table is indexed by a secret | `src/alphabet.rs: character` |
+//! | drawing a secret, and the bytes that a door lets through, use no table; the [threat model](super::threat_model#what-is-not-promised) lists the steps that do | `src/alphabet.rs: character`, `crates/counterfoil-tower/src/transport.rs: read` |
 //! | buffers that held secrets are wiped | `Zeroizing` in `src/mint.rs`, `src/digest/keyed.rs`, `src/digest/argon2.rs`; `src/entropy.rs: drop` |
 //! | that server keys are compared with `==` tells nobody anything: it happens when a keyring is read, between its own entries | `src/digest/keyring.rs: from_str` |
 //!

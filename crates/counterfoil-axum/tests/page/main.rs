@@ -13,6 +13,7 @@ mod guards;
 mod host;
 mod hosts;
 mod lists;
+mod owners;
 mod pages;
 mod pictures;
 mod twice;

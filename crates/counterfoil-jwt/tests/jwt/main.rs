@@ -5,6 +5,7 @@ mod forged;
 mod gate;
 mod key_sets;
 mod keys;
+mod length;
 mod offline;
 mod other_crate;
 mod properties;

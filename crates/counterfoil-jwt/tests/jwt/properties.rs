@@ -16,7 +16,7 @@ prop_compose! {
         tenant in option::of(r#"[^\p{Cc}]{1,40}"#),
         audience in option::of(r#"[^\p{Cc}]{1,40}"#),
         networks in vec(any::<[u8; 4]>(), 0..4),
-        scopes in vec(r#"[!#-)+-9;-\[\]-~]{1,8}(:[a-z]{1,4}){0,2}(:\*)?"#, 0..6),
+        scopes in vec(r#"[!#-)+\--9<-\[\]-~]{1,8}(:[a-z]{1,4}){0,2}(:\*)?"#, 0..6),
         lifetime in option::of(1_000_u64..1_000_000_000_000),
     ) -> Grant {
         let mut restrictions = Restrictions::none();
