@@ -90,6 +90,9 @@ use crate::{
 ///     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
 ///         self.inner.count_by_key(key).await
 ///     }
+///     async fn confirm_durable(&self) -> Result<(), StoreError> {
+///         self.inner.confirm_durable().await
+///     }
 /// }
 /// ```
 ///
@@ -99,6 +102,8 @@ use crate::{
 /// - A write that has returned an error has written nothing. Only where its outcome is unknown, as after a connection
 ///   lost at the commit, may it have: that is [`Unavailable`](StoreErrorKind::Unavailable) or
 ///   [`Other`](StoreErrorKind::Other), and whoever cares looks.
+/// - A call that reports a change as already made, as `revoke` does with [`already`](Revocation::already), returns only
+///   when that change is as durable as one of its own. See [`confirm_durable`](Self::confirm_durable).
 /// - Where the time matters (status, limit) it comes in as `now`; a store reads no clock.
 /// - No method has a default body: what a wrapper forgets to pass on must not compile.
 ///
@@ -185,6 +190,11 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// Only the store's own; nothing to revoke is an empty [`Revocation`].
+    ///
+    /// # Durability
+    ///
+    /// The answer is durable even if this call had nothing to write. An earlier attempt may have revoked the records and
+    /// returned an error, and its change may be visible without being durable.
     fn revoke(
         &self,
         target: &RevokeTarget,
@@ -233,6 +243,21 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// Only the store's own.
     fn count_by_key(&self, key: KeyId) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Waits until everything that earlier calls on this store have read is as durable as a write that returned `Ok`.
+    ///
+    /// A registry calls it before it reports a change as made that it has only found made, for example a second block or a
+    /// repeated rotation. The first attempt may have returned an error and still be visible: on a primary whose
+    /// synchronous standby is away, a commit whose wait is cut short is visible there and lost with a failover.
+    ///
+    /// Where a commit can be visible before it is durable, a store writes something of its own and waits for that write.
+    /// One write covers everything that was read before it, however many records that is. No other call returns anything
+    /// different afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's own. The registry then returns the error, and the caller asks again.
+    fn confirm_durable(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// What is to be revoked.

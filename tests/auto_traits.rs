@@ -139,5 +139,8 @@ mod shapes {
         async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
             self.0.count_by_key(key).await
         }
+        async fn confirm_durable(&self) -> Result<(), StoreError> {
+            self.0.confirm_durable().await
+        }
     }
 }

@@ -212,6 +212,7 @@
 //! | the pool | `test_before_acquire(false)` saves a round trip for each request, and is safe with this store |
 //! | the deadline | five seconds for a call, then "try again"; a minute for those that walk many rows. While the database is away every request waits so long, or for the pool's `acquire_timeout`: a second for one of them is a good start |
 //! | a standby | reads and verifies, and says [`ReadOnly`](crate::store::StoreErrorKind::ReadOnly) to the rest; one that lags knows nothing of the newest revocations, so send verifications to the primary |
+//! | the standby is away | changes are "try again" (503) until it is back, verifications go on, and connections stay bounded. Never end a waiting commit with `pg_cancel_backend`, which makes PostgreSQL report it as done: [`scaling`](super::scaling#while-a-synchronous-standby-is-away) says what to do |
 //! | a failover | synchronous replication with `synchronous_commit = on`, or a revocation that was acknowledged may be gone with the primary; and the old primary out of reach before the standby takes writes, as [`scaling`](super::scaling) says |
 //! | several regions | a primary far away costs each verification its round trip; a replica nearby costs the promise that revocation is immediate |
 //! | a distributed database that speaks its protocol | conflicts are repeated up to five times; without advisory locks start one node first; without triggers or `NOTIFY` leave out the second step of the schema. Only PostgreSQL is tested |

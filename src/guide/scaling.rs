@@ -85,8 +85,9 @@
 //! For one writable primary. With a standby to fail over to there are two conditions more, which no cache can look
 //! after:
 //!
-//! - `synchronous_commit` is `on` and the standby synchronous. Else a revocation that was acknowledged may be lost with
-//!   the primary.
+//! - `synchronous_commit` is `on` and the standby synchronous. Otherwise a revocation that was acknowledged may be lost
+//!   with the primary. With both, no change is acknowledged before the standby has it, also when the change is found
+//!   already made: [a standby that is away](#while-a-synchronous-standby-is-away) has the details.
 //! - The old primary is fenced: before the standby takes writes, no node can reach the old one, and every connection to
 //!   it is closed, those through a proxy by the proxy that switches. An old primary that a node still reaches answers
 //!   its reads, which wait for no standby, and may renew its lease: so that node would go on without what was revoked
@@ -110,6 +111,31 @@
 //!
 //! Why it is a 503 stands in no answer: `counterfoil-tower` logs it with its feature `tracing`, and who verifies without it
 //! has the error. When the database is back, nodes listen again within some seconds, and read the store until then.
+//!
+//! # While a synchronous standby is away
+//!
+//! PostgreSQL commits a change on the primary first, and then waits for the standby before it answers. While no
+//! synchronous standby is connected, every write waits.
+//!
+//! | what | then |
+//! |---|---|
+//! | a change | returns [`Unavailable`](crate::store::StoreErrorKind::Unavailable) (503) after the store's deadline. It may be committed on the primary all the same |
+//! | the same change again | returns [`Unavailable`](crate::store::StoreErrorKind::Unavailable) too, also if the first attempt is visible by then, for example after the primary restarted or an operator ended the waiting backend. The registry acknowledges what it only reads after [`confirm_durable`](crate::TokenStore::confirm_durable), which waits for the standby |
+//! | verifications | go on. They read from half of the pool that writes cannot take |
+//! | caches | stand aside as soon as one change of a token waits: heartbeats and changes commit one after another. A heartbeat waits for its turn for at most one second. Every verification reads the store |
+//! | connections | stay bounded. A call that gives up keeps its connection until the server has answered it, so a node never has more than its pool's `max_connections`, and three more: one that listens, one for heartbeats, and one that asks the server for a moment whether an unanswered call still waits |
+//! | the standby is back | waiting writes end, the next heartbeat comes back, and caches serve again |
+//!
+//! A connection that does not answer because the network is cut, and not because the server waits, is closed and replaced.
+//! With [`write_connections`](https://docs.rs/counterfoil-sqlx/latest/counterfoil_sqlx/struct.PostgresStore.html#method.write_connections)
+//! writes get another share than half of the pool. A pool of one connection has nothing left for verifications while a
+//! write waits. If your application uses the same pool, its own writes wait as well: give it a pool of its own.
+//!
+//! Never end such a wait with `pg_cancel_backend`. PostgreSQL then reports the commit as successful, with a warning that
+//! the standby may not have it, and the driver passes only the success on. The service acknowledges a change that a
+//! failover can lose. `pg_terminate_backend` is safe: the service receives an error. The driver logs the warning with the
+//! target `sqlx::postgres::notice`, so you can alert on "canceling wait for synchronous replication". To go on without
+//! the standby, change `synchronous_standby_names` and reload: the waits then end as the new setting says.
 //!
 //! # On a distributed database
 //!
@@ -150,8 +176,9 @@
 //!   two million, more than the primary has. With many nodes give `Settings::bound` more: with ten seconds a thousand
 //!   nodes make 400,000, four cores, and with a minute, which is the most, 67,000. Each node takes two connections for
 //!   this, beside its pool's.
-//! - **Connections.** Each node holds those of its pool and two more, and all must fit the server's `max_connections`, 100
-//!   unless told otherwise. Behind a cache a small pool does. Where they do not fit, put a pooler before the server, and
+//! - **Connections.** Each node holds those of its pool and two more, and a third at times while writes
+//!   [wait for a standby](#while-a-synchronous-standby-is-away). All must fit the server's `max_connections`, which is 100
+//!   by default. Behind a cache a small pool is enough. Where they do not fit, put a pooler before the server, and
 //!   listen past it by `PostgresChannel::listen_with`.
 //! - **Changes.** Each is told to every node: a thousand changes a second to a hundred nodes are 100,000 messages. A
 //!   bulk revocation is the largest burst; it is one message for each token. So is a purge, with one more for each

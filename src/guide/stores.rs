@@ -16,7 +16,7 @@
 //! | 10 | `insert`, `find`, `get` | a registry over it issues and verifies |
 //! | 10 | `update`, `revoke` | a registry over it rotates and revokes |
 //! | 10 | `list`, with [`Filter`](crate::store::Filter) as SQL or by [`Filter::matches`](crate::store::Filter::matches) | pages of one row show each row once |
-//! | 10 | `record_uses`, `purge`, `claim_warnings`, `count_by_key` | the conformance suite below passes |
+//! | 10 | `record_uses`, `purge`, `claim_warnings`, `count_by_key`, `confirm_durable` | the conformance suite below passes |
 //!
 //! # Tables
 //!
@@ -54,10 +54,30 @@
 //! | `purge` | any | | at most `max_rows`, with selectors, usage and warnings |
 //! | `claim_warnings` | yes | none | insert all claims, and return for each whether its row was new; of two equal ones the first counts |
 //! | `count_by_key` | one statement | none | retiring and spent slots count, and so do revoked tokens |
+//! | `confirm_durable` | yes | one row | write something of its own, and wait as a write waits: a transaction that only reads waits for nobody |
 //!
 //! What `Ok` promises is the same for all: the write is durable, and every read that starts afterwards sees it, on every
 //! node. A read replica that lags breaks this, and with it the promise that revocation is immediate. What `Err` promises:
 //! nothing was written, unless the kind says that nobody knows.
+//!
+//! # What was only read
+//!
+//! A registry answers `Ok` to a second revocation without writing anything: the token is revoked already. The first
+//! attempt may have returned an error and be visible, but not durable. On PostgreSQL that is a commit whose wait for a
+//! synchronous standby was cut short, and a failover loses it. On SQLite it is a commit of a process that was killed
+//! before it synced the file, and a power failure loses it. So the registry calls
+//! [`confirm_durable`](crate::TokenStore::confirm_durable) first, and `revoke` and an idempotency store's `reserve` do the
+//! same inside. A confirmation writes, commits, and waits as long as any write does. What was committed before it is
+//! then as durable as it is.
+//!
+//! | database | how |
+//! |---|---|
+//! | PostgreSQL | `SELECT … FOR NO KEY UPDATE` of one row, in a transaction. It writes WAL, so its commit waits for the standby |
+//! | SQLite | insert a row and delete it again. An update to the same value writes no page, and its commit does not sync |
+//! | in memory, or where a commit is never visible before it is durable | nothing |
+//!
+//! No conformance check can cut the power. `crates/counterfoil-sqlx/tests/postgres/standby.rs` shows how to test it on a
+//! real standby.
 //!
 //! # Locks
 //!

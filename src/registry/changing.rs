@@ -132,6 +132,9 @@ impl Registry {
 
     /// Ends the token for good, from the next verification on. Revoking it again changes nothing.
     ///
+    /// Like every change here, it returns `Ok` only once the change is durable, also where an earlier attempt made it: see
+    /// [`TokenStore::confirm_durable`].
+    ///
     /// Without a version in the target the record is not read before, so that a corrupt one can be revoked too.
     pub async fn revoke(&self, target: impl Into<Target>, by: impl Into<By>) -> Result<(), ChangeError> {
         let (target, by) = (target.into(), by.into());
@@ -153,7 +156,11 @@ impl Registry {
             if let Change::SetExpiry(lifetime) = &change {
                 self.0.issue_policy.lifetimes.check(*lifetime, now)?;
             }
-            let Some(Changed { record: next, revives }) = change.apply(&record, &by, now)? else { return Ok(record) };
+            let Some(Changed { record: next, revives }) = change.apply(&record, &by, now)? else {
+                // An earlier attempt that returned an error may have made it.
+                self.0.store.confirm_durable().await?;
+                return Ok(record);
+            };
             let limit = self.0.issue_policy.limit.filter(|_| revives);
             match self.0.store.update(&next, record.revision(), limit, now).await {
                 Ok(()) => {

@@ -1,5 +1,7 @@
 //! Tokens that come over from another system.
 
+use std::sync::Arc;
+
 use super::Registry;
 use crate::{
     event::{Event, EventKind},
@@ -17,8 +19,8 @@ use crate::{
 pub enum ImportOutcome {
     /// It is stored, under this id.
     Imported(TokenId),
-    /// A record with its id or its selector is there. Nothing of it was changed: it may have been used, rotated or revoked
-    /// since it came in.
+    /// A record with its id or its selector is there, durably. Nothing of it was changed: it may have been used, rotated or
+    /// revoked since it came in.
     AlreadyPresent,
     /// Its token could never be verified.
     Refused(ImportRefused),
@@ -84,11 +86,27 @@ impl Registry {
             is_down |= matches!(&outcome, ImportOutcome::Failed(error) if is_of_the_whole_store(error));
             outcomes.push(outcome);
         }
+        self.confirm_present(&mut outcomes).await;
         // Where this fails, the records are in all the same, and the next import of the batch notes the uses.
         if !uses.is_empty() && self.0.store.record_uses(&uses).await.is_err() {
             self.emit(&Event::new(now, EventKind::UsesDropped { count: uses.len() as u64 }));
         }
         Ok(outcomes)
+    }
+
+    /// An earlier import that returned an error may have stored the rows that are present. They are reported as present
+    /// only if they are durable, and as failed otherwise.
+    async fn confirm_present(&self, outcomes: &mut [ImportOutcome]) {
+        let is_present = |outcome: &ImportOutcome| matches!(outcome, ImportOutcome::AlreadyPresent);
+        if !outcomes.iter().any(is_present) {
+            return;
+        }
+        let Err(error) = self.0.store.confirm_durable().await else { return };
+        let error = Arc::new(error);
+        for outcome in outcomes.iter_mut().filter(|outcome| is_present(outcome)) {
+            let error = StoreError::new(error.kind().clone()).with_source(Arc::clone(&error));
+            *outcome = ImportOutcome::Failed(error);
+        }
     }
 
     async fn import_one(&self, mut import: Import, by: &By, now: Timestamp, uses: &mut Vec<Use>) -> ImportOutcome {

@@ -127,7 +127,9 @@ impl Registry {
         if earlier.fingerprint != mine.fingerprint {
             return Err(IssueOnceError::OtherRequest);
         }
-        Ok(self.0.store.get(earlier.token).await?.map(|stored| stored.record))
+        let Some(stored) = self.0.store.get(earlier.token).await? else { return Ok(None) };
+        self.0.store.confirm_durable().await?;
+        Ok(Some(stored.record))
     }
 
     /// Deletes what is known of requests older than a day, at most 500 of them, and returns how many.

@@ -132,6 +132,7 @@ impl Registry {
             }
         };
         if proven == Possession::Ended {
+            self.0.store.confirm_durable().await?;
             return Ok(Surrendered { record, already: true });
         }
         let mark = by.clone().mark(now);

@@ -97,8 +97,11 @@ impl Registry {
             if let (Some(request), Some(kept)) = (request, &earlier.rotation_request)
                 && request.key == kept.key
             {
-                let is_repeat = request.fingerprint == kept.fingerprint;
-                return if is_repeat { Ok(Rotated::Replayed(earlier)) } else { Err(RotationError::OtherRequest) };
+                if request.fingerprint != kept.fingerprint {
+                    return Err(RotationError::OtherRequest);
+                }
+                self.0.store.confirm_durable().await.map_err(ChangeError::from)?;
+                return Ok(Rotated::Replayed(earlier));
             }
             target.admits(&earlier)?;
             // To rotate again on top of another rotation would kill the secret that was handed out a moment ago.

@@ -21,6 +21,9 @@ use crate::{
 pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
     /// Writes the reservation, unless one of the same owner, route and key is there: then that one is returned.
     ///
+    /// A reservation that is returned is as durable as one that is written: an earlier attempt may have made it and
+    /// returned an error.
+    ///
     /// # Errors
     ///
     /// Only the store's own.

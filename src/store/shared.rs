@@ -61,6 +61,7 @@ trait DynTokenStore: fmt::Debug + Send + Sync {
     ) -> Boxed<'a, u64>;
     fn claim_warnings_dyn<'a>(&'a self, claims: &'a [WarningClaim]) -> Boxed<'a, Vec<bool>>;
     fn count_by_key_dyn<'a>(&'a self, key: KeyId) -> Boxed<'a, u64>;
+    fn confirm_durable_dyn(&self) -> Boxed<'_, ()>;
 }
 
 impl<S: TokenStore> DynTokenStore for S {
@@ -120,6 +121,10 @@ impl<S: TokenStore> DynTokenStore for S {
     fn count_by_key_dyn<'a>(&'a self, key: KeyId) -> Boxed<'a, u64> {
         Box::pin(self.count_by_key(key))
     }
+
+    fn confirm_durable_dyn(&self) -> Boxed<'_, ()> {
+        Box::pin(self.confirm_durable())
+    }
 }
 
 impl TokenStore for SharedStore {
@@ -178,5 +183,9 @@ impl TokenStore for SharedStore {
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
         self.0.count_by_key_dyn(key).await
+    }
+
+    async fn confirm_durable(&self) -> Result<(), StoreError> {
+        self.0.confirm_durable_dyn().await
     }
 }

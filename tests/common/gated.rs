@@ -25,6 +25,7 @@ type Meanwhile = Box<dyn FnOnce() + Send>;
 pub(crate) struct Gated {
     store: SharedStore,
     is_read_only: Arc<AtomicBool>,
+    is_unconfirmed: Arc<AtomicBool>,
     meanwhile: Arc<Mutex<Option<Meanwhile>>>,
     lookups: Arc<AtomicUsize>,
     /// For each kind of write, how many rows the calls have changed or were given, one number for each call.
@@ -44,6 +45,7 @@ impl Gated {
         Self {
             store,
             is_read_only: Arc::default(),
+            is_unconfirmed: Arc::default(),
             meanwhile: Arc::default(),
             lookups: Arc::default(),
             rows: Arc::default(),
@@ -77,6 +79,15 @@ impl Gated {
 
     pub(crate) fn set_read_only(&self, is_read_only: bool) {
         self.is_read_only.store(is_read_only, Ordering::SeqCst);
+    }
+
+    /// Fails where a call has written nothing and must say that what it has read is durable.
+    pub(crate) fn set_unconfirmed(&self, is_unconfirmed: bool) {
+        self.is_unconfirmed.store(is_unconfirmed, Ordering::SeqCst);
+    }
+
+    fn confirm(&self) -> Result<(), StoreError> {
+        if self.is_unconfirmed.load(Ordering::SeqCst) { Err(StoreErrorKind::Unavailable.into()) } else { Ok(()) }
     }
 
     fn writable(&self) -> Result<&SharedStore, StoreError> {
@@ -126,6 +137,9 @@ impl TokenStore for Gated {
         self.revocations_left.store(left - 1, Ordering::SeqCst);
         let revocation = self.writable()?.revoke(target, mark, now, step).await?;
         self.count("revoke", revocation.revoked.len());
+        if revocation.revoked.is_empty() {
+            self.confirm()?;
+        }
         Ok(revocation)
     }
 
@@ -154,5 +168,10 @@ impl TokenStore for Gated {
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
         self.store.count_by_key(key).await
+    }
+
+    async fn confirm_durable(&self) -> Result<(), StoreError> {
+        self.confirm()?;
+        self.writable()?.confirm_durable().await
     }
 }

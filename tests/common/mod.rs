@@ -15,6 +15,7 @@ use std::{
 use counterfoil::{
     FixedClock, Grant, Keyring, Lifetime, MemoryStore, Owner, Record, Registry, SharedStore, Timestamp, TokenFormat,
     TokenId,
+    digest::ImportedDigests,
     event::{Event, EventSink},
     registry::RegistryBuilder,
 };
@@ -83,6 +84,15 @@ impl Rig {
         let events = Events::default();
         let builder = Registry::builder(format(), keyring, store.clone()).clock(clock.clone()).sink(events.clone());
         Self { registry: set_up(builder).build().unwrap(), store, clock, events, kind }
+    }
+
+    /// One that accepts digests of other systems.
+    pub(crate) fn importing(kind: &'static str, store: SharedStore) -> Self {
+        let (clock, events) = (FixedClock::new(at(Duration::ZERO)), Events::default());
+        let imported = ImportedDigests { sha256: true, ..ImportedDigests::default() };
+        let format = TokenFormat::builder("acme").accepts_imported(imported).build().unwrap();
+        let builder = Registry::builder(format, minting_k1(), store.clone()).clock(clock.clone()).sink(events.clone());
+        Self { registry: builder.build().unwrap(), store, clock, events, kind }
     }
 
     pub(crate) fn wait(&self, after_start: Duration) {

@@ -55,9 +55,18 @@
 //!   out, by `PgConnectOptions::extra_float_digits(None)`, or set `ignore_startup_parameters = extra_float_digits`; no
 //!   column here is a float. Do not let it ignore `options`, which may hold the search path.
 //! - Listening for [changes](CHANGES) needs a connection of its own to the server, past a pooler by transaction.
-//! - `synchronous_commit` stays as the host has set it. If it is off, a write that was acknowledged may be lost with
-//!   the server, a revocation among them; with a standby to fail over to it must be `on` and the standby synchronous,
-//!   and no node may reach the old primary any more when the standby begins to take writes.
+//! - `synchronous_commit` stays as your application has set it. If it is `off`, a write that was acknowledged may be lost
+//!   with the server, for example a revocation. If there is a standby to fail over to, it must be `on` and the standby
+//!   synchronous, and no node may reach the old primary any more when the standby begins to take writes.
+//! - No change is acknowledged before the synchronous standby has it, also if the change is found already made: the store
+//!   then locks one row, so that its commit waits as any other does. End a commit that waits with `pg_terminate_backend`
+//!   if you must, and never with `pg_cancel_backend`: PostgreSQL then reports it as successful, and the driver passes its
+//!   warning on to the log only, with the target `sqlx::postgres::notice`. `statement_timeout` does not end such a wait.
+//! - Writes take at most half of the pool's connections, or what
+//!   [`write_connections`](PostgresStore::write_connections) says. A call that gives up keeps its connection until the
+//!   server has answered it, so `max_connections` bounds what the server sees of this pool, also while every write waits
+//!   for a standby or a lock. One connection beside the pool asks `pg_stat_activity` at such times whether anything of
+//!   this role still waits; if nothing does, the network was cut, and the silent connection is closed.
 //!
 //! # Failures
 //!
@@ -69,7 +78,8 @@
 //! |---|---|
 //! | a serialization failure or a deadlock (SQLSTATE 40001, 40P01), at a commit as well | it is repeated: the server has undone it |
 //! | a lost connection, while reading or before a commit was sent | it is repeated on a connection that answers |
-//! | a lost connection after a commit was sent, or during a claim in one statement | it is not repeated: it may have been done. [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) |
+//! | a lost connection after a commit was sent | it is not repeated: it may have been done. [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) |
+//! | a lock that was not free in time, at a commit as well (55P03) | it is not repeated: it is undone. [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable) |
 //! | a standby, a read-only database, a full disk | [`ReadOnly`](counterfoil::store::StoreErrorKind::ReadOnly); reads go on |
 //! | a full queue of notifications (54000), at the commit of a change | it is not repeated: [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable); reads and minting go on |
 //!
@@ -87,6 +97,7 @@ mod call;
 #[allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #[path = "../tests/cluster/mod.rs"]
 mod cluster;
+mod durable;
 mod fault;
 mod find;
 mod idempotency;
@@ -110,8 +121,6 @@ use counterfoil::{
     record::{Revision, Use},
     store::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, Stored, WarningClaim},
 };
-use sqlx::PgPool;
-
 pub use migrate::MIGRATIONS;
 
 /// The statements of [the least that a role needs](self#the-least-that-a-role-needs), for a role with the name `app`.
@@ -164,18 +173,18 @@ pub const CHANGES: &str = "counterfoil_changes";
 /// detail, which holds values, is left out.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
-    pool: PgPool,
+    connections: Arc<lease::Connections>,
     deadline: Duration,
     bulk_deadline: Duration,
 }
 
 impl PostgresStore {
     async fn call<O: call::Operation>(&self, operation: &O) -> Result<O::Output, StoreError> {
-        call::call(&self.pool, self.deadline, operation).await
+        call::call(&self.connections, self.deadline, operation).await
     }
 
     async fn call_in_bulk<O: call::Operation>(&self, operation: &O) -> Result<O::Output, StoreError> {
-        call::call(&self.pool, self.bulk_deadline, operation).await
+        call::call(&self.connections, self.bulk_deadline, operation).await
     }
 }
 
@@ -245,5 +254,9 @@ impl TokenStore for PostgresStore {
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
         self.call_in_bulk(&upkeep::CountByKey(key)).await
+    }
+
+    async fn confirm_durable(&self) -> Result<(), StoreError> {
+        self.call(&durable::ConfirmDurable).await
     }
 }

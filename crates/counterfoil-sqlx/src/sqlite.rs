@@ -166,4 +166,8 @@ impl TokenStore for SqliteStore {
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
         self.read_in_bulk(&upkeep::CountByKey(key)).await
     }
+
+    async fn confirm_durable(&self) -> Result<(), StoreError> {
+        self.write(&write::ConfirmDurable).await
+    }
 }

@@ -181,6 +181,11 @@ impl Hand {
         let store = self.nodes.next();
         self.wait(async move { store.count_by_key(key).await })
     }
+
+    pub(crate) fn confirm_durable(&self) -> Result<(), StoreError> {
+        let store = self.nodes.next();
+        self.wait(async move { store.confirm_durable().await })
+    }
 }
 
 /// More pages than any check can need.

@@ -27,7 +27,7 @@ macro_rules! entry {
     };
 }
 
-const ENTRIES: [Entry<Hand>; 36] = [
+const ENTRIES: [Entry<Hand>; 37] = [
     entry!(write::every_field_comes_back, "`get`, `find` and `list` give back every column and all of the body"),
     entry!(
         write::a_duplicate_is_refused,
@@ -106,6 +106,10 @@ const ENTRIES: [Entry<Hand>; 36] = [
     ),
     entry!(upkeep::one_of_many_claims_a_warning, "of many who claim a warning at once one is the first"),
     entry!(upkeep::every_slot_is_counted_by_key, "`count_by_key` counts every slot of every record"),
+    entry!(
+        upkeep::confirming_durability_changes_nothing,
+        "`confirm_durable` succeeds with and without records, for many callers at once, and changes no answer"
+    ),
     entry!(list::a_filter_finds_what_it_matches, "`list` shows exactly what `Filter::matches` holds for"),
     entry!(
         list::a_list_by_id_shows_each_row_once,

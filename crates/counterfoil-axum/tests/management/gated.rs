@@ -149,6 +149,10 @@ impl<S: Store> TokenStore for Gated<S> {
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
         self.reading()?.count_by_key(key).await
     }
+
+    async fn confirm_durable(&self) -> Result<(), StoreError> {
+        self.writing()?.confirm_durable().await
+    }
 }
 
 impl<S: Store> IdempotencyStore for Gated<S> {

@@ -140,4 +140,7 @@ impl TokenStore for Gated {
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
         self.inner.count_by_key(key).await
     }
+    async fn confirm_durable(&self) -> Result<(), StoreError> {
+        self.inner.confirm_durable().await
+    }
 }

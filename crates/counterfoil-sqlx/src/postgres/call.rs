@@ -3,13 +3,17 @@
 
 use std::{
     hash::{BuildHasher as _, RandomState},
+    sync::Arc,
     time::Duration,
 };
 
 use counterfoil::store::{StoreError, StoreErrorKind};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection as _, Error, PgConnection};
 
-use super::{fault::Failure, lease::Lease};
+use super::{
+    fault::Failure,
+    lease::{Connections, Lease},
+};
 
 /// Something to do with the database, as a value, so that it can be tried again.
 pub(super) trait Operation: Sync {
@@ -23,32 +27,39 @@ pub(super) trait Operation: Sync {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
-    /// Changes nothing, or the same again when it is done twice: repeated also where its outcome is unknown.
-    Repeatable,
-    /// One statement that must not be done twice.
-    Once,
+    /// Changes nothing: repeated wherever it fails.
+    Read,
+    /// Statements that change the same again when they are done twice, each by itself: repeated also where its outcome is
+    /// unknown.
+    RepeatableStatements,
     /// Several statements, all or none. Up to the moment at which the commit is sent the outcome is known: nothing.
     Transaction,
+    /// The same, and repeated also where the outcome of the commit is unknown.
+    RepeatableTransaction,
 }
 
 /// How often something is tried in all. Others who are in the way must stand there five times in a row.
 const ATTEMPTS: u32 = 5;
 
 pub(super) async fn call<O: Operation>(
-    pool: &PgPool,
+    connections: &Arc<Connections>,
     deadline: Duration,
     operation: &O,
 ) -> Result<O::Output, StoreError> {
-    match tokio::time::timeout(deadline, repeated(pool, deadline, operation)).await {
+    match tokio::time::timeout(deadline, repeated(connections, deadline, operation)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(StoreError::new(StoreErrorKind::Unavailable).with_source(format!("no answer in {deadline:?}"))),
     }
 }
 
-async fn repeated<O: Operation>(pool: &PgPool, deadline: Duration, operation: &O) -> Result<O::Output, StoreError> {
+async fn repeated<O: Operation>(
+    connections: &Arc<Connections>,
+    deadline: Duration,
+    operation: &O,
+) -> Result<O::Output, StoreError> {
     let (mut attempt, mut was_lost) = (1, false);
     loop {
-        let lost = match once(pool, deadline, was_lost, operation).await {
+        let lost = match once(connections, deadline, was_lost, operation).await {
             Ok(output) => return Ok(output),
             Err(Attempt::Settled(failure)) => return Err(failure.into()),
             Err(Attempt::Undone(failure)) if attempt == ATTEMPTS => return Err(failure.into()),
@@ -69,31 +80,38 @@ enum Attempt {
 }
 
 async fn once<O: Operation>(
-    pool: &PgPool,
+    connections: &Arc<Connections>,
     deadline: Duration,
     was_lost: bool,
     operation: &O,
 ) -> Result<O::Output, Attempt> {
-    let mut lease = Lease::take(pool, deadline, was_lost).await.map_err(before_any_effect)?;
-    match O::MANNER {
-        Manner::Transaction => transaction(&mut lease, deadline, operation).await,
-        Manner::Repeatable => operation.attempt(&mut lease).await.map_err(before_any_effect),
-        Manner::Once => operation.attempt(&mut lease).await.map_err(perhaps_after_it),
-    }
+    let writes = O::MANNER != Manner::Read;
+    let mut lease = Lease::take(connections, deadline, writes, was_lost).await.map_err(before_any_effect)?;
+    let outcome = match O::MANNER {
+        Manner::Read | Manner::RepeatableStatements => operation.attempt(&mut lease).await.map_err(before_any_effect),
+        Manner::Transaction => transaction(&mut lease, deadline, operation, perhaps_after_it).await,
+        Manner::RepeatableTransaction => transaction(&mut lease, deadline, operation, before_any_effect).await,
+    };
+    lease.answered();
+    outcome
 }
 
 async fn transaction<O: Operation>(
     connection: &mut PgConnection,
     deadline: Duration,
     operation: &O,
+    at_commit: impl FnOnce(Error) -> Attempt + Send,
 ) -> Result<O::Output, Attempt> {
-    // Whoever has given up must not go on standing in the queue for a lock: the server ends the statement too.
+    // A caller that has given up must not stay in a queue for a lock: the server ends the statement too. At the commit of a
+    // change, which waits for the lock on the queue of notifications, only `lock_timeout` does.
     let millis = deadline.as_millis().clamp(1, 0x7fff_ffff);
-    let begin = format!("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {millis}");
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {millis}; SET LOCAL lock_timeout = {millis}"
+    );
     let mut transaction = connection.begin_with(AssertSqlSafe(begin)).await.map_err(before_any_effect)?;
     // If this fails, the transaction is dropped, which takes back what was written.
     let output = operation.attempt(&mut transaction).await.map_err(before_any_effect)?;
-    transaction.commit().await.map_err(perhaps_after_it)?;
+    transaction.commit().await.map_err(at_commit)?;
     Ok(output)
 }
 

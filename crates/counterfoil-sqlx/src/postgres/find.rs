@@ -42,7 +42,7 @@ pub(super) struct Find<'a>(pub(super) &'a [Selector]);
 impl Operation for Find<'_> {
     type Output = Option<Arc<Record>>;
 
-    const MANNER: Manner = Manner::Repeatable;
+    const MANNER: Manner = Manner::Read;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
         let Some((row, id)) = single(rows(connection, self.0).await?)? else { return Ok(None) };

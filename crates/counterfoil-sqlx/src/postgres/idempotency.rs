@@ -25,8 +25,9 @@ const RESERVE: &str = "INSERT INTO counterfoil_idempotency \
      (tenant, owner, route, key, fingerprint, token_id, selector, at, completed) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, FALSE) ON CONFLICT DO NOTHING";
 
+/// Locks the row, so that the commit waits for the standby: an attempt that returned an error may have made the reservation.
 const HELD: &str = "SELECT fingerprint, token_id, selector, at, completed FROM counterfoil_idempotency \
-     WHERE tenant = $1 AND owner = $2 AND route = $3 AND key = $4";
+     WHERE tenant = $1 AND owner = $2 AND route = $3 AND key = $4 FOR NO KEY UPDATE";
 
 const TAKE_OVER: &str = concat!(
     "UPDATE counterfoil_idempotency SET tenant = $9, owner = $10, route = $11, key = $12, ",
@@ -68,7 +69,7 @@ struct Reserve<'a>(&'a Reservation);
 impl Operation for Reserve<'_> {
     type Output = Reserved;
 
-    const MANNER: Manner = Manner::Once;
+    const MANNER: Manner = Manner::Transaction;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<Reserved, Failure> {
         // The one that stands in the way may be gone by the time it is looked at.
@@ -103,7 +104,7 @@ impl Operation for TakeOver<'_> {
     type Output = bool;
 
     // A second time it would find its own, and tell the caller that another was first.
-    const MANNER: Manner = Manner::Once;
+    const MANNER: Manner = Manner::Transaction;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<bool, Failure> {
         let statement = bind(bind(sqlx::query(TAKE_OVER), self.abandoned), self.reservation);
@@ -125,7 +126,7 @@ impl Operation for Close<'_> {
     type Output = ();
 
     // A reservation is told by its token's id, which no other has.
-    const MANNER: Manner = Manner::Repeatable;
+    const MANNER: Manner = Manner::RepeatableTransaction;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<(), Failure> {
         bind(sqlx::query(self.statement), self.reservation).execute(connection).await?;
@@ -142,7 +143,7 @@ impl Operation for Forget {
     type Output = u64;
 
     // A second time it would count others.
-    const MANNER: Manner = Manner::Once;
+    const MANNER: Manner = Manner::Transaction;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<u64, Failure> {
         let statement = sqlx::query(FORGET).bind(self.before.unix_millis()).bind(i64::from(self.max_rows));

@@ -44,7 +44,7 @@ pub(super) struct Get(pub(super) TokenId);
 impl Operation for Get {
     type Output = Option<Stored>;
 
-    const MANNER: Manner = Manner::Repeatable;
+    const MANNER: Manner = Manner::Read;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
         let statement = sqlx::query(GET).bind(uuid_of(self.0));
@@ -61,7 +61,7 @@ pub(super) struct List<'a> {
 impl Operation for List<'_> {
     type Output = Page;
 
-    const MANNER: Manner = Manner::Repeatable;
+    const MANNER: Manner = Manner::Read;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<Page, Failure> {
         let ListQuery { filter, order, limit } = self.query;

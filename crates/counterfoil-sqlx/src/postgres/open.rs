@@ -1,12 +1,13 @@
 //! Pools and deadlines.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use counterfoil::store::StoreError;
 use sqlx::PgPool;
 
 use super::{
     PostgresStore,
+    lease::Connections,
     migrate::{check, check_encoding, migrate},
 };
 use crate::migrate::Creation;
@@ -72,7 +73,8 @@ impl PostgresStore {
     }
 
     fn over(pool: PgPool) -> Self {
-        Self { pool, deadline: Duration::from_secs(5), bulk_deadline: Duration::from_secs(60) }
+        let connections = Arc::new(Connections::of(pool));
+        Self { connections, deadline: Duration::from_secs(5), bulk_deadline: Duration::from_secs(60) }
     }
 
     /// How long a call may take that looks at one token or at one owner's number of them, with all its attempts and
@@ -89,9 +91,21 @@ impl PostgresStore {
         Self { bulk_deadline: deadline, ..self }
     }
 
+    /// Sets how many connections of the pool may write at the same time, at least one. By default it is half of the pool's
+    /// `max_connections`, rounded up.
+    ///
+    /// The others are left for verifications. A write that waits for a synchronous standby keeps its connection, also after
+    /// the call has given up, until the server answers: see [the pool](super::postgres#the-pool). Clones share the limit;
+    /// stores that are made of one pool separately do not.
+    #[must_use = "it is another store that has the limit"]
+    pub fn write_connections(self, connections: u32) -> Self {
+        let pool = self.connections.pool().clone();
+        Self { connections: Arc::new(Connections::with_writes(pool, connections)), ..self }
+    }
+
     /// Closes the host's pool, once the calls that run have ended. What is called afterwards is
     /// [`Unavailable`](counterfoil::store::StoreErrorKind::Unavailable).
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.connections.pool().close().await;
     }
 }

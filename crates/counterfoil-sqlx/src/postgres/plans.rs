@@ -35,7 +35,7 @@ async fn look_ups_and_pages_go_along_indexes_and_sort_nothing() {
     let Some(server) = Server::shared() else { return };
     let database = server.database().await;
     let store = PostgresStore::from_pool_or_create(database.pool(1).await).await.unwrap();
-    let mut connection = store.pool.acquire().await.unwrap();
+    let mut connection = store.connections.pool().acquire().await.unwrap();
     run(&mut connection, ROWS).await;
     run(&mut connection, "SET plan_cache_mode = force_generic_plan").await;
 
@@ -83,7 +83,7 @@ async fn a_look_up_is_one_round_trip() {
     for selectors in [vec![selector], vec![selector; 2], vec![selector; 12]] {
         find(&selectors).await;
         // The connection is back once it can be taken.
-        drop(store.pool.acquire().await.unwrap());
+        drop(store.connections.pool().acquire().await.unwrap());
         proxy.sent();
         find(&selectors).await;
         let sent = proxy.sent();

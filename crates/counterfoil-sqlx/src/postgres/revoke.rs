@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     call::{Manner, Operation},
+    durable::wait_at_commit,
     fault::Failure,
     rows::{id_of, uuid_of},
     upkeep::delete_owners,
@@ -45,6 +46,11 @@ impl Operation for Revoke<'_> {
         let mut revoked = rows.iter().map(|row| id_of(row, 0)).collect::<Result<Vec<TokenId>, _>>()?;
         revoked.sort_unstable();
         let already = self.already(connection, &revoked, last).await?;
+        if self.owner().is_none() && revoked.is_empty() && last.is_none() {
+            // Nothing was written by the last step. Records that were found revoked, or left out by the filter because they
+            // are, may have been revoked by an attempt that returned an error.
+            wait_at_commit(connection).await?;
+        }
         if let Some(owner) = self.owner()
             && (revoked.is_empty(), already, last, self.step.after) == (true, 0, None, None)
         {

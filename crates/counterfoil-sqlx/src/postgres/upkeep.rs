@@ -90,7 +90,7 @@ impl Operation for ClaimWarnings<'_> {
     type Output = Vec<bool>;
 
     // A second claim would find the first, and nobody would warn.
-    const MANNER: Manner = Manner::Once;
+    const MANNER: Manner = Manner::Transaction;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<Vec<bool>, Failure> {
         let claims: Vec<_> = self.0.iter().map(key_of).collect();
@@ -119,7 +119,7 @@ pub(super) struct CountByKey(pub(super) KeyId);
 impl Operation for CountByKey {
     type Output = u64;
 
-    const MANNER: Manner = Manner::Repeatable;
+    const MANNER: Manner = Manner::Read;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<u64, Failure> {
         let slots: i64 = sqlx::query_scalar(

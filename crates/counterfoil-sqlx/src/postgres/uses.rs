@@ -53,7 +53,7 @@ impl RecordUses {
 impl Operation for RecordUses {
     type Output = ();
 
-    const MANNER: Manner = Manner::Repeatable;
+    const MANNER: Manner = Manner::RepeatableStatements;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<(), Failure> {
         let mut left: BTreeSet<Uuid> = self.0.keys().copied().map(uuid_of).collect();

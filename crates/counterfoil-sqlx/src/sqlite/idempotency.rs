@@ -11,6 +11,7 @@ use super::{
     fault::{fault, other},
     rows::{Statement, try_id, value},
     transaction::Operation,
+    write::write_something,
 };
 
 // Every statement takes a reservation as `?1` to `?8`. The row is that very reservation:
@@ -70,7 +71,9 @@ impl Operation for Reserve<'_> {
         if made.rows_affected() > 0 {
             return Ok(Reserved::Made);
         }
-        let held = bind(sqlx::query(HELD), self.0).fetch_one(connection).await.map_err(fault)?;
+        let held = bind(sqlx::query(HELD), self.0).fetch_one(&mut *connection).await.map_err(fault)?;
+        // An attempt that returned an error may have made the reservation: see `write_something`.
+        write_something(connection).await?;
         read(&held, self.0).ok_or_else(|| other("a row of `counterfoil_idempotency` cannot be read"))
     }
 }

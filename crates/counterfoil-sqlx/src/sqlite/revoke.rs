@@ -7,7 +7,7 @@ use counterfoil::{
 };
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
-use super::{fault::fault, rows::try_id, transaction::Operation};
+use super::{fault::fault, rows::try_id, transaction::Operation, write::write_something};
 use crate::filter::push_filter;
 
 /// Marks what is not revoked yet.
@@ -44,6 +44,10 @@ impl Operation for Revoke<'_> {
         let already: i64 =
             already.build().fetch_one(&mut *connection).await.and_then(|row| row.try_get(0)).map_err(fault)?;
         let rows = update.build().fetch_all(&mut *connection).await.map_err(fault)?;
+        if rows.is_empty() && reach.last.is_none() {
+            // Nothing was written by the last step. An attempt that returned an error may have revoked what it found revoked.
+            write_something(connection).await?;
+        }
 
         // A row without a whole id is revoked as well, and cannot be named.
         let mut revoked: Vec<_> = rows.iter().filter_map(|row| try_id(row, 0)).collect();

@@ -16,6 +16,32 @@ use super::{
 };
 use crate::rows::{bind_row, column, selectors_of};
 
+/// Waits until everything that was read before is durable.
+pub(super) struct ConfirmDurable;
+
+impl Operation for ConfirmDurable {
+    type Output = ();
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        write_something(connection).await
+    }
+}
+
+/// Makes a transaction that has changed no row write all the same, so that its commit syncs the file.
+///
+/// A read may have seen the commit of a process that was killed after it wrote to the `-wal` file and before it synced that
+/// file, or of one that syncs less. An update to the same value would not do: SQLite writes no page whose content stays. No
+/// owner has an empty name.
+pub(super) async fn write_something(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    for statement in [
+        "INSERT OR IGNORE INTO counterfoil_owner (tenant, owner) VALUES ('', '')",
+        "DELETE FROM counterfoil_owner WHERE tenant = '' AND owner = ''",
+    ] {
+        sqlx::query(statement).execute(&mut *connection).await.map_err(fault)?;
+    }
+    Ok(())
+}
+
 const INSERT: &str = "INSERT INTO counterfoil_token (id, version, digest_version, expires_at, \
      revoked_at, revoked_detail, suspended_at, suspended_detail, blocked_at, blocked_detail, \
      selector, digest, key_id, retiring_selector, retiring_digest, retiring_key_id, \

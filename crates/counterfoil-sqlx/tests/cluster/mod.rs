@@ -88,6 +88,28 @@ pub(crate) fn own_cluster() -> Option<Server> {
     cluster.map(Server::Private)
 }
 
+/// A cluster of the test's own whose commits wait for a standby, and that standby. Where there are no programs to make them
+/// of the test says so, and is over.
+pub(crate) async fn own_cluster_with_standby() -> Option<(Server, Cluster)> {
+    let server = own_cluster()?;
+    let standby = server.cluster().standby();
+    let mut admin = server.options().connect().await.expect("the server takes connections");
+    run(&mut admin, "ALTER SYSTEM SET synchronous_standby_names = 'standby'").await;
+    run(&mut admin, "SELECT pg_reload_conf()").await;
+    until_it_streams(&mut admin).await;
+    Some((server, standby))
+}
+
+/// Waits until commits are confirmed by the standby.
+pub(crate) async fn until_it_streams(admin: &mut PgConnection) {
+    let streams = "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync')";
+    let begun = std::time::Instant::now();
+    while !sqlx::query_scalar::<_, bool>(streams).fetch_one(&mut *admin).await.expect("the server answers") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the standby does not stream");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Says aloud, past what the test harness captures, that a test is skipped; where everything must be there it fails.
 pub(crate) fn skip(why: &str) {
     assert!(env::var_os("COUNTERFOIL_REQUIRE_TOOLS").is_none(), "{why}");

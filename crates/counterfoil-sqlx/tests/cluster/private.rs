@@ -27,6 +27,8 @@ pub(crate) struct Cluster {
     programs: PathBuf,
     port: u16,
     user: Option<User>,
+    /// Beyond those that every server is started with.
+    settings: Vec<String>,
     server: Mutex<Child>,
     guard: Child,
 }
@@ -36,23 +38,43 @@ impl Cluster {
     pub(crate) fn start() -> Option<Self> {
         let programs = programs()?;
         let user = geteuid().is_root().then(|| User::from_name("postgres").unwrap().expect("a user `postgres`"));
-        // In the system's own directory: others must be able to reach it, and a socket's path is short.
-        let directory = TempDir::with_prefix("counterfoil-postgres-").unwrap().keep();
-        if let Some(user) = &user {
-            chown(&directory, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
-        }
-        let guard = guard(&directory);
+        let directory = directory_of(user.as_ref());
         let mut initdb = command(&programs.join("initdb"), user.as_ref());
         let initdb = initdb
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"])
             .arg(directory.join("data"));
         let made = initdb.output().unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        Some(Self::serving(directory, programs, user, Vec::new()))
+    }
+
+    fn serving(directory: PathBuf, programs: PathBuf, user: Option<User>, settings: Vec<String>) -> Self {
+        let guard = guard(&directory);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Mutex::new(serve(&programs, &directory, port, user.as_ref()));
-        let cluster = Self { directory, programs, port, user, server, guard };
+        let server = Mutex::new(serve(&programs, &directory, port, user.as_ref(), &settings));
+        let cluster = Self { directory, programs, port, user, settings, server, guard };
         cluster.wait_until_ready();
-        Some(cluster)
+        cluster
+    }
+
+    /// Copies the server and starts the copy as a standby, which streams from it under the name `standby`. It is not
+    /// synchronous until the server's `synchronous_standby_names` names it.
+    pub(crate) fn standby(&self) -> Self {
+        let directory = directory_of(self.user.as_ref());
+        let mut backup = command(&self.programs.join("pg_basebackup"), self.user.as_ref());
+        backup.args(["--username=postgres", "--checkpoint=fast", "--no-sync", "--pgdata"]).arg(directory.join("data"));
+        let backup = backup.arg("--host").arg(&self.directory).arg("--port").arg(self.port.to_string());
+        let made = backup.output().unwrap();
+        assert!(made.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&made.stderr));
+        fs::write(directory.join("data/standby.signal"), "").unwrap();
+        let from = format!(
+            "primary_conninfo=host={} port={} user=postgres application_name=standby",
+            self.directory.display(),
+            self.port
+        );
+        // After a loss it comes back at once, not after five seconds.
+        let settings = vec![from, "wal_retrieve_retry_interval=100ms".to_owned()];
+        Self::serving(directory, self.programs.clone(), self.user.clone(), settings)
     }
 
     /// How to reach it over the socket, as its superuser.
@@ -96,7 +118,8 @@ impl Cluster {
 
     /// Starts it again after it was killed, and waits until it has recovered.
     pub(crate) fn restart(&self) {
-        *self.server.lock().unwrap() = serve(&self.programs, &self.directory, self.port, self.user.as_ref());
+        *self.server.lock().unwrap() =
+            serve(&self.programs, &self.directory, self.port, self.user.as_ref(), &self.settings);
         self.wait_until_ready();
     }
 
@@ -161,10 +184,20 @@ impl Drop for Cluster {
     }
 }
 
+/// A new one in the system's own directory: others must be able to reach it, and a socket's path is short.
+fn directory_of(user: Option<&User>) -> PathBuf {
+    let directory = TempDir::with_prefix("counterfoil-postgres-").unwrap().keep();
+    if let Some(user) = user {
+        chown(&directory, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+    }
+    directory
+}
+
 /// The directory of the programs: of those in the path, else the newest that Debian has installed.
 fn programs() -> Option<PathBuf> {
-    let is_whole =
-        |directory: &PathBuf| ["initdb", "postgres", "pg_isready"].iter().all(|p| directory.join(p).is_file());
+    let is_whole = |directory: &PathBuf| {
+        ["initdb", "postgres", "pg_isready", "pg_basebackup"].iter().all(|p| directory.join(p).is_file())
+    };
     let path = env::var_os("PATH").unwrap_or_default();
     let in_path = env::split_paths(&path)
         .filter_map(|directory| Some(fs::canonicalize(directory.join("postgres")).ok()?.parent()?.to_owned()));
@@ -187,7 +220,7 @@ fn command(program: &Path, user: Option<&User>) -> Command {
     command
 }
 
-fn serve(programs: &Path, directory: &Path, port: u16, user: Option<&User>) -> Child {
+fn serve(programs: &Path, directory: &Path, port: u16, user: Option<&User>, more: &[String]) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(directory.join("log")).unwrap();
     let mut command = command(&programs.join("postgres"), user);
     let settings = [
@@ -198,7 +231,8 @@ fn serve(programs: &Path, directory: &Path, port: u16, user: Option<&User>) -> C
         "dynamic_shared_memory_type=mmap",
     ];
     command.arg("-D").arg(directory.join("data")).arg("-k").arg(directory).arg("-p").arg(port.to_string());
-    command.args(settings.iter().flat_map(|setting| ["-c", setting]));
+    let settings = settings.into_iter().chain(more.iter().map(String::as_str));
+    command.args(settings.flat_map(|setting| ["-c", setting]));
     // Apart from the tests' own group, so that an interrupt at the terminal leaves the cleaning to the guard.
     command.stdout(log.try_clone().unwrap()).stderr(log).process_group(0).spawn().unwrap()
 }

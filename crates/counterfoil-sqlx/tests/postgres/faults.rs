@@ -147,18 +147,21 @@ async fn a_commit_whose_answer_was_lost_is_not_made_again() {
 }
 
 #[tokio::test]
-async fn a_claim_whose_answer_was_lost_is_not_made_again() {
+async fn claim_whose_commit_was_lost_is_not_made_again() {
     let Some(server) = Server::shared() else { return };
     let store = Fixture::on(server).await;
     let Remote { proxy, store: remote, .. } = Remote::beside(&store).await;
     for (cut, is_done) in [(Cut::Before, false), (Cut::After, true)] {
         let there = store.insert(record(&owner("ann"))).await;
-        // Not the message that prepares the statement: the one that carries it out.
-        remote.claim_warnings(&[claim(there.id(), at(9))]).await.unwrap();
-        proxy.cut('B', "", cut);
+        proxy.cut('Q', "COMMIT\0", cut);
         let claimed = remote.claim_warnings(&[claim(there.id(), at(1))]).await;
         assert_eq!(kind(claimed), StoreErrorKind::Unavailable);
         assert_eq!(store.store.claim_warnings(&[claim(there.id(), at(1))]).await.unwrap(), [!is_done]);
+        // Before the commit nothing was done: it is made again.
+        remote.claim_warnings(&[claim(there.id(), at(9))]).await.unwrap();
+        proxy.cut('B', "", cut);
+        assert_eq!(remote.claim_warnings(&[claim(there.id(), at(2))]).await.unwrap(), [true]);
+        assert!(!proxy.is_whole());
     }
     store.close().await;
 }

@@ -18,5 +18,6 @@ mod outages;
 mod pooler;
 mod purge;
 mod races;
+mod standby;
 mod support;
 mod uses;

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use counterfoil::{Record, Rotation, Usage, record::Use, store::WarningClaim};
+use counterfoil::{
+    Record, Rotation, Usage,
+    record::Use,
+    store::{Filter, WarningClaim},
+};
 
 use crate::{
     bench::{Bench, race},
     hand::Hand,
     records::*,
-    report::{Kept, same},
+    report::{Failure, Kept, same},
 };
 
 pub(super) fn a_use_moves_no_version(bench: &Bench<'_, Hand>) -> Kept {
@@ -165,4 +169,24 @@ pub(super) fn every_slot_is_counted_by_key(bench: &Bench<'_, Hand>) -> Kept {
     let thrice = rotated(&twice, &Rotation::with_overlap(DAY));
     store.update(&thrice, twice.revision(), None, now())?;
     counts([1, 3, 0])
+}
+
+/// Whether the wait is long enough is beyond a check that cannot cut the power: see the guide's page on stores.
+pub(super) fn confirming_durability_changes_nothing(bench: &Bench<'_, Hand>) -> Kept {
+    let store = bench.store();
+    store.confirm_durable()?;
+    same("the records after a confirmation of an empty store", store.ids(&Filter::all(), now())?, vec![])?;
+    let revoked = edited(&of_three_slots(&owner("bob")), |row| row.revoked = mark_row(now()));
+    let records = [record("ann"), revoked];
+    store.put(&records)?;
+    store.record_uses(&[used(records[0].id(), at(DAY))])?;
+    let found = || -> Result<_, Failure> {
+        let rows = records.iter().map(|record| store.stored(record.id())).collect::<Result<Vec<_>, _>>()?;
+        let rows: Vec<_> = rows.into_iter().map(|stored| (stored.record.to_row(), stored.usage)).collect();
+        Ok((rows, store.ids(&Filter::all(), now())?))
+    };
+    let before = found()?;
+    race((0..8).map(|_| || store.confirm_durable())).into_iter().collect::<Result<Vec<()>, _>>()?;
+    same("the records and uses after eight confirmations at once", found()?, before)?;
+    same("the limit after a confirmation", store.insert(&record("ann"), Some(2), now()).is_ok(), true)
 }

@@ -30,6 +30,9 @@ enum Fault {
     ClaimsTwice,
     ClaimsWithOneAnswer,
     ComparesBeforeTheLock,
+    ConfirmDropsUsage,
+    ConfirmMovesVersion,
+    ConfirmNeedsARecord,
     CorruptFailsTheList,
     CorruptIsHidden,
     CorruptIsNotCounted,
@@ -97,7 +100,7 @@ enum Fault {
 use Fault::*;
 
 /// Fault → the check that finds it.
-const TABLE: [(Fault, &str); 75] = [
+const TABLE: [(Fault, &str); 78] = [
     (DropsReason, "every_field_comes_back"),
     (DropsUserAgent, "every_field_comes_back"),
     (ForgetsSpentOnInsert, "a_duplicate_is_refused"),
@@ -154,6 +157,9 @@ const TABLE: [(Fault, &str); 75] = [
     (ClaimOfTheGoneFails, "claims_of_a_batch_are_answered_one_by_one"),
     (ClaimsInTwoSteps, "one_of_many_claims_a_warning"),
     (CountsCurrentOnly, "every_slot_is_counted_by_key"),
+    (ConfirmDropsUsage, "confirming_durability_changes_nothing"),
+    (ConfirmMovesVersion, "confirming_durability_changes_nothing"),
+    (ConfirmNeedsARecord, "confirming_durability_changes_nothing"),
     (UsedAfter, "a_filter_finds_what_it_matches"),
     (UnusedFromNeverIsNone, "a_filter_finds_what_it_matches"),
     (KeyOfCurrentOnly, "a_filter_finds_what_it_matches"),
@@ -658,5 +664,19 @@ impl TokenStore for Table {
         let counted = if self.is(CountsCurrentOnly) { 1 } else { 3 };
         let slots = rows.entries.values().flat_map(|entry| slots(&entry.row).take(counted));
         Ok(slots.filter(|slot| slot.key == key.as_str()).count() as u64)
+    }
+
+    async fn confirm_durable(&self) -> Result<(), StoreError> {
+        let mut rows = self.lock();
+        if self.is(ConfirmNeedsARecord) && rows.entries.is_empty() {
+            return Err(StoreErrorKind::NotFound.into());
+        }
+        if self.is(ConfirmMovesVersion) {
+            rows.entries.values_mut().for_each(|entry| entry.row.version += 1);
+        }
+        if self.is(ConfirmDropsUsage) {
+            rows.entries.values_mut().for_each(|entry| entry.usage = Option::None);
+        }
+        Ok(())
     }
 }

@@ -95,4 +95,8 @@ impl TokenStore for Counted {
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
         self.store.count_by_key(key).await
     }
+
+    async fn confirm_durable(&self) -> Result<(), StoreError> {
+        self.store.confirm_durable().await
+    }
 }
