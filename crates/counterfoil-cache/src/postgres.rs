@@ -1,19 +1,25 @@
 //! The channel of PostgreSQL: `LISTEN` and `NOTIFY`.
 
+mod sender;
 mod triggers;
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    error::Error,
+    fmt,
+    sync::{Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use counterfoil_sqlx::postgres::CHANGES;
 use sqlx::{
-    ConnectOptions as _, PgConnection, PgPool,
+    PgPool,
     postgres::{PgConnectOptions, PgListener, PgNotification},
 };
 
-use self::triggers::{BEAT, Triggers};
+use self::{
+    sender::{LOCK_TIMEOUT, Sender, is_lock_timeout},
+    triggers::{BEAT, Triggers},
+};
 use crate::{Channel, ChannelError, Listener, Signal};
 
 /// Hears of changes from the triggers of [`PostgresStore`](counterfoil_sqlx::PostgresStore)'s schema, on a connection of
@@ -67,6 +73,13 @@ use crate::{Channel, ChannelError, Listener, Signal};
 /// quarter of the bound apart. To rule that out, take the right away: `REVOKE CONNECT ON DATABASE … FROM PUBLIC`, and grant
 /// it to the roles of your service. PostgreSQL itself lets such a role fill the queue of notifications as well.
 ///
+/// # Connections
+///
+/// A node has two connections beside its pool: one listens, and one sends heartbeats, at most one at a time. Heartbeats
+/// and changes of tokens commit one after another, so a change that waits for a synchronous standby holds heartbeats up.
+/// A heartbeat waits at most one second for its turn, by `lock_timeout`; then it fails, and the cache stands aside until a
+/// heartbeat comes back. So nothing piles up on the server, and heartbeats come back with the standby.
+///
 /// A primary that was failed over from must be fenced off. A heartbeat is committed without waiting for a standby, so nodes
 /// that are still connected to it go on hearing their own, and reading its rows, for as long as it lives.
 #[derive(Debug)]
@@ -74,9 +87,7 @@ pub struct PostgresChannel {
     /// The host's, which is asked how to connect and for nothing else.
     pool: PgPool,
     listen: Option<PgConnectOptions>,
-    /// The connection of the last heartbeat, while none is being sent. One whose sending is given up is closed with it: where
-    /// the network was cut, the next one must not wait for what does not answer.
-    idle: Mutex<Option<PgConnection>>,
+    sender: Sender,
     /// The schemas of the tables, since the node began to listen.
     schemas: Mutex<[String; 2]>,
     /// The channel of this node's own heartbeats.
@@ -86,7 +97,13 @@ pub struct PostgresChannel {
 impl PostgresChannel {
     /// Where the host's pool goes.
     pub fn new(pool: &PgPool) -> Self {
-        Self { pool: pool.clone(), listen: None, idle: Mutex::default(), schemas: Mutex::default(), own: own_channel() }
+        Self {
+            pool: pool.clone(),
+            listen: None,
+            sender: Sender::default(),
+            schemas: Mutex::default(),
+            own: own_channel(),
+        }
     }
 
     /// Listens on a connection with these options.
@@ -97,11 +114,6 @@ impl PostgresChannel {
 
     fn options(&self) -> PgConnectOptions {
         PgConnectOptions::clone(&self.pool.connect_options())
-    }
-
-    // INVARIANT: what is done under the lock is one step.
-    fn idle(&self) -> MutexGuard<'_, Option<PgConnection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,7 +131,7 @@ impl Channel for PostgresChannel {
 
     async fn listen(&self) -> Result<PostgresListener, ChannelError> {
         // Whatever broke off the last session may have been about this one as well.
-        self.idle().take();
+        self.sender.close_idle();
         // With the host's hooks: they may set the search path.
         let one = self.pool.options().clone().min_connections(0).max_connections(1);
         let options = self.listen.clone().unwrap_or_else(|| self.options());
@@ -135,18 +147,38 @@ impl Channel for PostgresChannel {
     }
 
     async fn beat(&self, number: u64) -> Result<(), ChannelError> {
-        let idle = self.idle().take();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => self.options().connect().await.map_err(ChannelError::new)?,
-        };
         let [token, selector] = self.schemas.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let sent = sqlx::query(BEAT).bind(&self.own).bind(number.to_string()).bind(token).bind(selector);
-        sent.execute(&mut connection).await.map_err(ChannelError::new)?;
-        *self.idle() = Some(connection);
-        Ok(())
+        let own = self.own.clone();
+        let sent = self.sender.send(
+            || self.options(),
+            async move |mut connection| {
+                let beat = sqlx::query(BEAT).bind(own).bind(number.to_string()).bind(token).bind(selector);
+                let sent = beat.bind(format!("{}ms", LOCK_TIMEOUT.as_millis())).execute(&mut connection).await;
+                (connection, sent.map(drop))
+            },
+        );
+        sent.await.map_err(|error| match is_lock_timeout(&error) {
+            true => ChannelError::new(Blocked),
+            false => ChannelError::new(error),
+        })
     }
 }
+
+/// The lock on the queue of notifications was not free in time.
+#[derive(Debug)]
+struct Blocked;
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a heartbeat waited {LOCK_TIMEOUT:?} for the commit of another change, which may be waiting for a synchronous \
+             standby"
+        )
+    }
+}
+
+impl Error for Blocked {}
 
 /// A connection on which a node listens.
 #[derive(Debug)]

@@ -56,9 +56,11 @@ const DEFINITIONS: &str = concat!(
 );
 
 /// Sends a heartbeat on the channel `$1`: the number `$2`, and the state of the triggers on the tables in the schemas
-/// `$3` and `$4`. The schemas are named, since the heartbeats' connection may have another search path than the pool.
+/// `$3` and `$4`. It waits at most `$5` for the commit of another notification, and for no standby: nothing of it must last.
+/// The schemas are named, since the heartbeats' connection may have another search path than the pool.
 pub(super) const BEAT: &str = concat!(
-    "SELECT pg_catalog.pg_notify($1, pg_catalog.concat_ws(' ', $2::text, (SELECT pg_catalog.string_agg(",
+    "SELECT pg_catalog.set_config('lock_timeout', $5, TRUE), pg_catalog.set_config('synchronous_commit', 'off', TRUE), \
+     pg_catalog.pg_notify($1, pg_catalog.concat_ws(' ', $2::text, (SELECT pg_catalog.string_agg(",
     state!(),
     ", ' ' ORDER BY w.number) FROM ",
     triggers!(),
