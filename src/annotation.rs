@@ -185,3 +185,20 @@ pub enum InvalidAnnotation {
         found: usize,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_with_a_member_twice_is_refused() {
+        for (text, expected) in [
+            (r#"{"a":1,"b":{"a":2}}"#, Ok(())),
+            (r#"{"a":1,"a":2}"#, Err(InvalidAnnotation::RepeatedMember)),
+            (r#"{"a":[{"b":1,"b":1}]}"#, Err(InvalidAnnotation::RepeatedMember)),
+            (r#"[{"a":1,"a":2}"#, Err(InvalidAnnotation::NoObject)),
+        ] {
+            assert_eq!(Metadata::from_json(text).map(drop), expected, "{text}");
+        }
+    }
+}
