@@ -1,25 +1,24 @@
 //! What people note on a token: for lists and logs, of no weight in any decision.
 
+mod strict_json;
+
 use serde_json::Value;
 
-use crate::{
-    json,
-    text::{InvalidText, bounded_text},
-};
+use crate::text::{InvalidText, bounded_text};
 
 bounded_text! {
     /// What a person calls the token.
-    Name, "name", 200
+    Name, "name", 200 characters
 }
 
 bounded_text! {
     /// What the token is for, in more words.
-    Description, "description", 1000
+    Description, "description", 1000 characters
 }
 
 bounded_text! {
     /// A word to group tokens by.
-    Tag, "tag", 64
+    Tag, "tag", 64 characters
 }
 
 /// Name, description, tags and metadata.
@@ -85,10 +84,11 @@ impl Tags {
     }
 }
 
-/// A JSON object of the host's, at most [`Metadata::MAX_LEN`] bytes in its compact form. Empty by default.
+/// A JSON object of the application's, at most [`Metadata::MAX_LEN`] bytes in its compact form. Empty by default.
 ///
-/// Numbers are 64-bit integers or doubles (RFC 8259, section 6); arrays and objects nest at most
-/// [`Metadata::MAX_DEPTH`] deep.
+/// Numbers are 64-bit integers or doubles (RFC 8259, section 6). A number that neither holds exactly is refused, so that
+/// none is stored as another one: put it into a string. Arrays and objects nest at most [`Metadata::MAX_DEPTH`] deep, and
+/// no object has a member twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata(String);
 
@@ -99,21 +99,30 @@ impl Metadata {
     /// How deep arrays and objects may nest, the object itself counted.
     pub const MAX_DEPTH: usize = 32;
 
-    /// Reads a JSON object; white space is left out.
+    /// How many characters of a name or a number an error shows.
+    const MAX_SHOWN: usize = 64;
+
+    /// Reads a JSON object. White space is left out, and members are sorted by name.
+    ///
+    /// ```
+    /// use counterfoil::Metadata;
+    ///
+    /// assert_eq!(Metadata::from_json(r#"{"b": 1.5, "a": 2}"#)?.as_json(), r#"{"a":2,"b":1.5}"#);
+    /// assert!(Metadata::from_json(r#"{"id": 12345678901234567890123}"#).is_err());
+    /// assert!(Metadata::from_json(r#"{"id": "12345678901234567890123"}"#).is_ok());
+    /// # Ok::<(), counterfoil::annotation::InvalidAnnotation>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`InvalidAnnotation`] if the text is not JSON, not an object, too long, or has a member twice, at whatever depth.
+    /// [`InvalidAnnotation`] if the text is not JSON, not an object, too long or too deep, or has a member twice or a
+    /// number that would be changed.
     pub fn from_json(text: &str) -> Result<Self, InvalidAnnotation> {
         // The text as given may be longer by its white space; four times the limit is refused unread.
         if text.len() > 4 * Self::MAX_LEN {
             return Err(InvalidAnnotation::MetadataTooLong { found: text.len() });
         }
-        let value = serde_json::from_str(text).map_err(|_| InvalidAnnotation::NoObject)?;
-        if !json::has_unique_members(text) {
-            return Err(InvalidAnnotation::RepeatedMember);
-        }
-        Self::from_value(value)
+        Self::from_value(strict_json::read(text, Self::MAX_DEPTH)?)
     }
 
     /// The compact form.
@@ -178,6 +187,12 @@ pub enum InvalidAnnotation {
     /// Metadata that nest deeper than [`Metadata::MAX_DEPTH`].
     #[error("metadata nest too deep, expected at most {} levels", Metadata::MAX_DEPTH)]
     MetadataTooDeep,
+    /// A number in metadata that neither a 64-bit integer nor a double holds exactly.
+    #[error("metadata number {text} would be changed: expected a 64-bit integer, an exact double, or a string")]
+    InexactNumber {
+        /// The number, shortened to 64 characters.
+        text: String,
+    },
     /// Metadata over [`Metadata::MAX_LEN`].
     #[error("metadata too long: found {found} bytes, expected at most {}", Metadata::MAX_LEN)]
     MetadataTooLong {

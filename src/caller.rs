@@ -6,7 +6,7 @@ use crate::{record::Agent, restriction::Audience, text::bounded_text};
 
 bounded_text! {
     /// The host's name of a request, to find it in its logs.
-    RequestId, "request id", 128
+    RequestId, "request id", 128 bytes
 }
 
 /// What the host knows of a request beside the token.

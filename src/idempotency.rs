@@ -4,7 +4,7 @@ use crate::{digest::fingerprint::Fingerprint, text::bounded_text};
 
 bounded_text! {
     /// A client's own name for one request.
-    IdempotencyKey, "idempotency key", 255
+    IdempotencyKey, "idempotency key", 255 bytes
 }
 
 /// A request as it is known again: the client's name for it, and what it asked for.

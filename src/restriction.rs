@@ -8,7 +8,7 @@ use crate::text::bounded_text;
 
 bounded_text! {
     /// The resource server a token is meant for; compared byte by byte.
-    Audience, "audience", 255
+    Audience, "audience", 255 characters
 }
 
 /// Conditions of use beside scopes. No condition is no restriction; every one that is set must hold.

@@ -9,12 +9,12 @@ use crate::{
 
 bounded_text! {
     /// A tenant of the host's: an opaque text.
-    Tenant, "tenant", 255
+    Tenant, "tenant", 255 bytes
 }
 
 bounded_text! {
     /// The owner's own name within its tenant: an opaque text.
-    Subject, "owner", 255
+    Subject, "owner", 255 bytes
 }
 
 bounded_text! {
@@ -28,12 +28,12 @@ bounded_text! {
     /// assert!(Actor::new("two\nlines").is_err());
     /// # Ok::<(), counterfoil::text::InvalidText>(())
     /// ```
-    Actor, "actor", 255
+    Actor, "actor", 255 characters
 }
 
 bounded_text! {
     /// Why something was done, in the words of whoever did it.
-    Reason, "reason", 500
+    Reason, "reason", 500 characters
 }
 
 /// On whose behalf a token acts: an opaque subject of the host's, within an optional tenant.

@@ -1,26 +1,32 @@
-//! Text that people and hosts give us: bounded, and without control characters.
+//! Bounded text without control characters.
+
+use std::fmt;
 
 /// A text that is empty, too long, or holds a control character. The text itself is not in the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidText {
     /// No text at all.
-    #[error("empty {what}: expected 1 to {limit} bytes")]
+    #[error("empty {what}: expected 1 to {limit} {unit}")]
     Empty {
         /// What the text was to be.
         what: &'static str,
-        /// The greatest length in bytes.
+        /// The greatest length.
         limit: usize,
+        /// The unit of the length.
+        unit: LengthUnit,
     },
-    /// More bytes than allowed.
-    #[error("{what} too long: found {found} bytes, expected at most {limit}")]
+    /// Longer than allowed.
+    #[error("{what} too long: found {found} {unit}, expected at most {limit}")]
     TooLong {
         /// What the text was to be.
         what: &'static str,
-        /// The length in bytes.
+        /// The length.
         found: usize,
-        /// The greatest length in bytes.
+        /// The greatest length.
         limit: usize,
+        /// The unit of both lengths.
+        unit: LengthUnit,
     },
     /// A control character: NUL, a line break, a delete.
     #[error("{what} with control character U+{character:04X} at byte {at}: expected none", character = u32::from(*.character))]
@@ -34,12 +40,46 @@ pub enum InvalidText {
     },
 }
 
-pub(crate) fn check(text: &str, what: &'static str, limit: usize) -> Result<(), InvalidText> {
-    if text.is_empty() {
-        return Err(InvalidText::Empty { what, limit });
+/// The unit in which the length of a text is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LengthUnit {
+    /// Bytes of UTF-8, for texts that programs make.
+    Bytes,
+    /// Unicode scalar values, for texts that people write. JSON Schema counts `maxLength` in the same unit (RFC 8259,
+    /// section 1).
+    Characters,
+}
+
+impl LengthUnit {
+    /// The length of a text in this unit.
+    pub fn length_of(self, text: &str) -> usize {
+        match self {
+            Self::Bytes => text.len(),
+            Self::Characters => text.chars().count(),
+        }
     }
+}
+
+impl fmt::Display for LengthUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bytes => "bytes",
+            Self::Characters => "characters",
+        })
+    }
+}
+
+pub(crate) fn check(text: &str, what: &'static str, limit: usize, unit: LengthUnit) -> Result<(), InvalidText> {
+    if text.is_empty() {
+        return Err(InvalidText::Empty { what, limit, unit });
+    }
+    // A text has at least as many bytes as characters, so most texts are not counted.
     if text.len() > limit {
-        return Err(InvalidText::TooLong { what, found: text.len(), limit });
+        let found = unit.length_of(text);
+        if found > limit {
+            return Err(InvalidText::TooLong { what, found, limit, unit });
+        }
     }
     match text.char_indices().find(|(_, character)| character.is_control()) {
         Some((at, character)) => Err(InvalidText::Control { what, character, at }),
@@ -47,9 +87,20 @@ pub(crate) fn check(text: &str, what: &'static str, limit: usize) -> Result<(), 
     }
 }
 
-/// A newtype around such a text, shared when cloned.
+/// Defines a newtype around a bounded text, shared when cloned. The limit is in `bytes` or `characters`.
 macro_rules! bounded_text {
-    ($(#[$doc:meta])* $type:ident, $what:literal, $limit:literal) => {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $limit:literal bytes) => {
+        bounded_text! {
+            @type $(#[$doc])* $type, $what, $limit, MAX_LEN, Bytes, "bytes of UTF-8"
+        }
+    };
+    ($(#[$doc:meta])* $type:ident, $what:literal, $limit:literal characters) => {
+        bounded_text! {
+            @type $(#[$doc])* $type, $what, $limit, MAX_CHARS, Characters,
+            "characters (Unicode scalar values, of up to 4 bytes each)"
+        }
+    };
+    (@type $(#[$doc:meta])* $type:ident, $what:literal, $limit:literal, $max:ident, $unit:ident, $told:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -57,8 +108,8 @@ macro_rules! bounded_text {
         pub struct $type(std::sync::Arc<str>);
 
         impl $type {
-            #[doc = concat!("The greatest length, in bytes: ", $limit, ".")]
-            pub const MAX_LEN: usize = $limit;
+            #[doc = concat!("The greatest length: ", $limit, " ", $told, ".")]
+            pub const $max: usize = $limit;
 
             /// Takes the text as it is: nothing is trimmed or folded.
             ///
@@ -67,7 +118,7 @@ macro_rules! bounded_text {
             /// [`InvalidText`](crate::text::InvalidText) if it is empty, too long, or holds a control character.
             pub fn new(text: impl AsRef<str>) -> Result<Self, $crate::text::InvalidText> {
                 let text = text.as_ref();
-                $crate::text::check(text, $what, Self::MAX_LEN)?;
+                $crate::text::check(text, $what, Self::$max, $crate::text::LengthUnit::$unit)?;
                 Ok(Self(text.into()))
             }
 

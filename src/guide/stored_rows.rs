@@ -28,7 +28,7 @@
 //!
 //! A `SlotRow` is `selector` (unique over all slots of all rows), `digest`, and `key`: the id of the server key, which
 //! must be the one that the digest names, and is empty for an imported digest, which has none. A mark's detail is `{}` or
-//! has `by` and `claimed_by` (text to 255 bytes) and `reason` (to 500).
+//! has `by` and `claimed_by` (text to 255 characters) and `reason` (to 500).
 //!
 //! # Digests
 //!
@@ -77,12 +77,12 @@
 //! | `text_end` | number, a time: the end that the current token's own text names, as a JWT does; no later one is set | the text names none |
 //! | `environment` | text | none |
 //! | `routing` | text | none |
-//! | `created_by` | text to 255 bytes | unknown |
+//! | `created_by` | text to 255 characters | unknown |
 //! | `rotated_at` | number, a time | never |
 //! | `rotation_key` | object: `at`, the time of the rotation; `key`, its idempotency key; `sha256`, of the request's content, 43 characters of unpadded URL-safe base64 | none; so it is if `at` is not `rotated_at`, as after a rotation by a node that does not know this member |
-//! | `name`, `description` | text to 200 and to 1000 bytes | none |
-//! | `tags` | array of at most 32 texts of up to 64 bytes | none |
-//! | `metadata` | object of at most 4096 bytes in compact form, at most 32 levels | empty |
+//! | `name`, `description` | text to 200 and to 1000 characters | none |
+//! | `tags` | array of at most 32 texts of up to 64 characters | none |
+//! | `metadata` | object of at most 4096 bytes in compact form, at most 32 levels; numbers are read as 64-bit integers or doubles | empty |
 //! | `scopes` | array of at most 128 texts | none, which allow nothing |
 //! | `restrictions` | object: `networks`, an array of 1 to 64 CIDR texts; `audience`, a text | none |
 //!

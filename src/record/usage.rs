@@ -6,7 +6,7 @@ use crate::{text::bounded_text, time::Timestamp, token::TokenId};
 
 bounded_text! {
     /// With what a token was used, in the client's own words: a user agent, say.
-    Agent, "user agent", 255
+    Agent, "user agent", 255 bytes
 }
 
 /// When, from where and with what a token was last used.

@@ -65,7 +65,7 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
 
 bounded_text! {
     /// The host's name of an operation, so that one key may serve several.
-    Route, "route", 128
+    Route, "route", 128 bytes
 }
 
 /// One request that may come twice: which operation, under which key, with which content.

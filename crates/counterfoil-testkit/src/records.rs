@@ -131,7 +131,7 @@ pub(crate) fn with_everything() -> Record {
     restrictions.set_audience(must("https://example.com/?a=1&b='2'".parse()));
     let annotations = Annotations {
         name: Some(must(Name::new(HOSTILE))),
-        description: Some(must(Description::new("ß".repeat(Description::MAX_LEN / 2)))),
+        description: Some(must(Description::new("🦀".repeat(Description::MAX_CHARS)))),
         tags: must(Tags::from_texts([HOSTILE, "a,b", "{c}"])),
         metadata: must(Metadata::from_json(r#"{"a":{"b":[1,-2.5,null,"\u0000 \ud83e\udd80"]},"Ω":"'; --"}"#)),
     };
