@@ -9,6 +9,7 @@
 //! | | keep the rows in a table of your own, or repair one by hand | [`stored_rows`] |
 //! | | bring tokens over from another system | [`migration`] |
 //! | an operator | set the rules and the upkeep, and know what to do when | [`operating`] |
+//! | | run the settings page and the API behind a reverse proxy | [`reverse_proxies`] |
 //! | | replace a server key without anyone noticing | [`rotating_server_keys`] |
 //! | | go past one machine, and know how late a revocation may be | [`scaling`] |
 //! | a store's author | write one in an hour | [`stores`] |
@@ -144,6 +145,7 @@
 pub mod auditing;
 pub mod migration;
 pub mod operating;
+pub mod reverse_proxies;
 pub mod rotating_server_keys;
 pub mod scaling;
 pub mod stored_rows;

@@ -55,6 +55,7 @@
 //! - [What a token looks like](guide::token_format)
 //! - [What a row holds](guide::stored_rows)
 //! - [Running the service](guide::operating)
+//! - [Behind a reverse proxy](guide::reverse_proxies)
 //! - [Writing a store](guide::stores)
 //! - [Replacing a server key](guide::rotating_server_keys)
 //! - [Going past one machine](guide::scaling)

@@ -176,7 +176,7 @@ pub(crate) use bounded_text;
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{LengthUnit, check};
 
     #[test]
     fn invalid_text_says_what_was_found_and_what_was_expected() {
@@ -187,7 +187,28 @@ mod tests {
             ("é\u{85}", Some("owner with control character U+0085 at byte 2: expected none")),
             ("12345678", None),
         ] {
-            assert_eq!(check(text, "owner", 8).err().map(|error| error.to_string()).as_deref(), expected, "{text:?}");
+            let found = check(text, "owner", 8, LengthUnit::Bytes).err().map(|error| error.to_string());
+            assert_eq!(found.as_deref(), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn characters_are_unicode_scalar_values() {
+        for (text, found) in [
+            ("12345678".to_owned(), None),
+            ("製品管理番号一覧".to_owned(), None),
+            ("🔑".repeat(8), None),
+            ("👩\u{200d}💻".repeat(2) + "ab", None),
+            ("e\u{301}".repeat(4), None),
+            ("123456789".to_owned(), Some(9)),
+            ("🔑".repeat(9), Some(9)),
+            ("👩\u{200d}💻".repeat(3), Some(9)),
+        ] {
+            let expected = found.map(|found| format!("name too long: found {found} characters, expected at most 8"));
+            let error = check(&text, "name", 8, LengthUnit::Characters).err().map(|error| error.to_string());
+            assert_eq!(error, expected, "{text:?}");
+        }
+        let empty = check("", "name", 8, LengthUnit::Characters).unwrap_err();
+        assert_eq!(empty.to_string(), "empty name: expected 1 to 8 characters");
     }
 }

@@ -8,11 +8,13 @@ mod document;
 pub(crate) mod guard;
 pub(crate) mod json;
 pub(crate) mod list;
+mod location;
 mod mount;
 pub(crate) mod names;
 mod operation;
 mod precondition;
 mod problem;
+pub(crate) mod public_url;
 pub(crate) mod refusal;
 pub(crate) mod requests;
 mod session;
@@ -24,11 +26,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use axum::http::{HeaderName, StatusCode};
 use counterfoil::{Registry, record::Statuses, store::IdempotencyStore};
-use tower_http::csrf::{ConfigError, CsrfLayer};
+use tower_http::csrf::CsrfLayer;
 
+pub(crate) use self::problem::Detail;
 use self::{
-    document::SessionScheme, guard::CredentialHeaders, names::Names, requests::SharedRequests, settings::Settings,
-    view::Showing, wish::Demands,
+    document::SessionScheme, guard::CredentialHeaders, names::Names, public_url::PublicUrl, requests::SharedRequests,
+    settings::Settings, view::Showing, wish::Demands,
 };
 pub use self::{
     mount::InvalidManagement,
@@ -73,6 +76,10 @@ pub use self::{
 /// - The plaintext stands in the replies to create and rotate alone. Nothing of any reply may be stored by anyone.
 /// - `ETag` is the token's version, which use does not move, and `If-Match` is looked at for every change of a token. Without
 ///   it a change that has lost a race is made again. `If-None-Match` is not looked at.
+/// - A proxy that compresses responses may weaken the `ETag` to `W/"3"`, which `If-Match` never matches (RFC 9110, section
+///   13.1.1). The member `version` of the body is the same number: send `If-Match: "3"`.
+/// - The reply to create has the token's path as `Location`, unless [`Get`](Operation::Get) is left out or needs a parameter
+///   that the path to create does not have.
 /// - A token whose row cannot be read is listed under `corrupt`, and 503 for every operation: whose it is cannot be said. The
 ///   host ends it by [`Registry::revoke`].
 #[derive(Debug, Clone)]
@@ -84,7 +91,7 @@ pub struct Management {
     paths: BTreeMap<Operation, String>,
     left_out: Vec<Operation>,
     cross_site: CsrfLayer,
-    wrong_origins: Vec<ConfigError>,
+    invalid: Option<InvalidManagement>,
     wrong_names: Vec<String>,
     document_at: Option<String>,
     title: String,
@@ -105,6 +112,8 @@ impl Management {
             usual: Statuses::ALL,
             body_limit: 64 * 1024,
             credential_headers: CredentialHeaders::default(),
+            public_url: PublicUrl::default(),
+            location: None,
         };
         Self {
             settings,
@@ -113,7 +122,7 @@ impl Management {
             paths: BTreeMap::new(),
             left_out: Vec::new(),
             cross_site: CsrfLayer::new(),
-            wrong_origins: Vec::new(),
+            invalid: None,
             wrong_names: Vec::new(),
             document_at: None,
             title: "Personal access tokens".into(),
@@ -223,12 +232,44 @@ impl Management {
         self
     }
 
-    /// Lets pages of this origin (`https://app.example.com`) send changes, beside those of the API's own.
+    /// Lets pages of this origin (`https://app.example.com`) send changes, in addition to those of the API's own. Case, a
+    /// default port and a `/` at the end do not matter.
     pub fn trusted_origin(mut self, origin: &str) -> Self {
-        match self.cross_site.clone().add_trusted_origin(origin) {
+        let added = public_url::normal_origin(origin)
+            .and_then(|origin| self.cross_site.clone().add_trusted_origin(&origin).map_err(|error| error.to_string()));
+        match added {
             Ok(layer) => self.cross_site = layer,
-            Err(error) => self.wrong_origins.push(error),
+            Err(why) => drop(self.invalid.get_or_insert(InvalidManagement::Origin { why })),
         }
+        self
+    }
+
+    /// Sets the URL under which clients reach your service, if a reverse proxy changes it:
+    /// `https://tools.example.com/acme`, or the path alone, `/acme`.
+    ///
+    /// The path is the prefix that the proxy removes: the `Location` of a new token gets it. The URL is the server in the
+    /// OpenAPI document, and its origin is a [trusted](Self::trusted_origin) one. See the
+    /// [guide](counterfoil::guide::reverse_proxies).
+    pub fn public_url(mut self, url: &str) -> Self {
+        match self.settings.public_url.set(url) {
+            Ok(()) => match self.settings.public_url.origin.clone() {
+                Some(origin) => self.trusted_origin(&origin),
+                None => self,
+            },
+            Err(why) => {
+                self.invalid.get_or_insert(InvalidManagement::PublicUrl { why });
+                self
+            }
+        }
+    }
+
+    /// Takes the path prefix from the header `X-Forwarded-Prefix`, instead of from [`public_url`](Self::public_url), where a
+    /// request has it.
+    ///
+    /// Use it only behind a proxy that sets or removes this header in every request. If it has several values, the first is
+    /// the outermost prefix. A header that holds anything but paths is ignored.
+    pub fn trust_forwarded_prefix(mut self) -> Self {
+        self.settings.public_url.trusts_header = true;
         self
     }
 

@@ -16,7 +16,9 @@ mod filling;
 mod form;
 mod form_key;
 mod invalid;
+mod language;
 mod lettering;
+mod links;
 mod looking;
 mod mount;
 mod offer;
@@ -36,7 +38,9 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use counterfoil::{Record, Registry, Timestamp, policy::Lifetimes, record::Statuses, store::IdempotencyStore};
 use sha2::{Digest as _, Sha256};
+use tower_http::csrf::CsrfLayer;
 
+use self::links::Links;
 pub use self::{
     change::Change,
     column::{Column, OwnColumn},
@@ -47,7 +51,12 @@ pub use self::{
     words::Words,
 };
 use crate::management::{
-    ApiError, Operation, guard::CredentialHeaders, names::Names, refusal::Refusals, requests::SharedRequests,
+    ApiError, Operation,
+    guard::CredentialHeaders,
+    names::Names,
+    public_url::{self, PublicUrl},
+    refusal::Refusals,
+    requests::SharedRequests,
 };
 
 /// A settings page for personal access tokens: list, create, rotate, change expiration, block, revoke.
@@ -67,7 +76,7 @@ use crate::management::{
 ///             words.title = "API keys".into();
 ///             words.create = "New API key".into();
 ///         })
-///         .expiries(Expiries::none().days(30, "30 days").never("No expiration ⚠️", "").on_date("Custom date"))
+///         .expiries(Expiries::none().days(30, "30 days").never("No expiration", "").on_date("Custom date"))
 ///         .listing(Statuses::except(Status::Revoked))
 ///         .idempotency(requests)
 ///         .home("Example", "/")
@@ -103,7 +112,13 @@ pub struct SettingsPage {
     requests: Option<SharedRequests>,
     credential_headers: CredentialHeaders,
     path: String,
+    public_url: PublicUrl,
+    cross_site: CsrfLayer,
+    /// What is wrong with what was said so far.
+    invalid: Option<InvalidSettingsPage>,
+    sign_in: Option<String>,
     words: Words,
+    languages: Vec<language::Language>,
     style: Arc<str>,
     script: Arc<str>,
     assets: view::Assets,
@@ -111,6 +126,7 @@ pub struct SettingsPage {
     columns: Vec<Column>,
     addresses: bool,
     row_actions: Vec<Change>,
+    icons: bool,
     usual: Statuses,
     filters: bool,
     page_size: u32,
@@ -146,7 +162,12 @@ impl SettingsPage {
             requests: None,
             credential_headers: CredentialHeaders::default(),
             path: "/settings/tokens".into(),
+            public_url: PublicUrl::default(),
+            cross_site: CsrfLayer::new(),
+            invalid: None,
+            sign_in: None,
             words: Words::default(),
+            languages: Vec::new(),
             style: include_str!("../templates/page/style.css").into(),
             script: include_str!("../templates/page/script.js").into(),
             assets: view::Assets::default(),
@@ -161,6 +182,7 @@ impl SettingsPage {
             ],
             addresses: true,
             row_actions: vec![Change::Rotate, Change::Revoke],
+            icons: false,
             usual: Statuses::ALL,
             filters: true,
             page_size: 25,
@@ -177,6 +199,68 @@ impl SettingsPage {
         Self { path: path.into(), ..self }
     }
 
+    /// Sets the URL under which browsers reach your service, if a reverse proxy changes it:
+    /// `https://tools.example.com/acme`, or the path alone, `/acme`.
+    ///
+    /// The path is the prefix that the proxy removes. Links, forms, redirects and the style get it, and so do the paths that
+    /// you give to [`home`](Self::home), [`sign_in`](Self::sign_in) and the links of your refusals. The origin is a
+    /// [trusted](Self::trusted_origin) one. See the [guide](counterfoil::guide::reverse_proxies).
+    pub fn public_url(mut self, url: &str) -> Self {
+        match self.public_url.set(url) {
+            Ok(()) => match self.public_url.origin.clone() {
+                Some(origin) => self.trusted_origin(&origin),
+                None => self,
+            },
+            Err(why) => self.wrong(InvalidSettingsPage::PublicUrl { why }),
+        }
+    }
+
+    /// Takes the path prefix from the header `X-Forwarded-Prefix`, instead of from [`public_url`](Self::public_url), where a
+    /// request has it.
+    ///
+    /// Use it only behind a proxy that sets or removes this header in every request. If it has several values, the first is
+    /// the outermost prefix. A header that holds anything but paths is ignored.
+    pub fn trust_forwarded_prefix(mut self) -> Self {
+        self.public_url.trusts_header = true;
+        self
+    }
+
+    /// Accepts forms that pages of this origin have sent, such as `https://tools.example.com`, in addition to those of the
+    /// host that the request names.
+    ///
+    /// Name the public origin of your own service here if a proxy changes the `Host` header. Give it as in the address bar:
+    /// case, a default port and a `/` at the end do not matter.
+    pub fn trusted_origin(self, origin: &str) -> Self {
+        let added = public_url::normal_origin(origin)
+            .and_then(|origin| self.cross_site.clone().add_trusted_origin(&origin).map_err(|error| error.to_string()));
+        match added {
+            Ok(layer) => Self { cross_site: layer, ..self },
+            Err(why) => self.wrong(InvalidSettingsPage::Origin { why }),
+        }
+    }
+
+    /// Sets where people sign in: `/sign-in?return_to={path}`, or an `https` URL. `{path}` is replaced by the path of the
+    /// page that they wanted to see, percent-encoded.
+    ///
+    /// A request without a session is then answered with a page that leads there. That is also true for a form that was
+    /// filled in meanwhile: its values are kept on the page, and the form can be sent again after signing in. Without this
+    /// setting, the page shows what your session extractor answers.
+    ///
+    /// Before your sign-in redirects to `{path}`, check it with [`is_local_path`]: anyone can write a link to your sign-in.
+    pub fn sign_in(mut self, url: impl Into<String>) -> Self {
+        let url = url.into();
+        if is_local_path(&url.replace("{path}", "")) || url.starts_with("https://") || url.starts_with("http://") {
+            self.sign_in = Some(url);
+            return self;
+        }
+        self.wrong(InvalidSettingsPage::SignIn { url })
+    }
+
+    fn wrong(mut self, invalid: InvalidSettingsPage) -> Self {
+        self.invalid.get_or_insert(invalid);
+        self
+    }
+
     /// The page's heading.
     pub fn title(mut self, title: impl Into<Cow<'static, str>>) -> Self {
         self.words.title = title.into();
@@ -186,6 +270,30 @@ impl SettingsPage {
     /// Changes texts of the page, its language among them.
     pub fn words(mut self, change: impl FnOnce(&mut Words)) -> Self {
         change(&mut self.words);
+        self
+    }
+
+    /// Adds a language: the page as `set_up` makes it is shown to people who read it. The page itself is shown to all others.
+    ///
+    /// The language of a session is what [`PageSession::language`] says. Without that, and before there is a session, it is
+    /// the best one in the `Accept-Language` header. `tag` is a language tag such as `ja` or `pt-BR`.
+    ///
+    /// `set_up` gets the finished page, with [`Words::language`] set to the tag. It can change everything that people read:
+    /// words, labels of expirations, overlaps and scopes, headings of columns. Paths, operations and the registry stay those
+    /// of the page.
+    ///
+    /// ```
+    /// # fn page(page: counterfoil_axum::SettingsPage) -> counterfoil_axum::SettingsPage {
+    /// page.language("de", |page| {
+    ///     page.words(|words| {
+    ///         words.title = "Zugriffstoken".into();
+    ///         words.create = "Neues Token".into();
+    ///     })
+    /// })
+    /// # }
+    /// ```
+    pub fn language(mut self, tag: impl Into<String>, set_up: impl Fn(Self) -> Self + Send + Sync + 'static) -> Self {
+        self.languages.push(language::Language::new(tag.into(), set_up));
         self
     }
 
@@ -214,6 +322,12 @@ impl SettingsPage {
     /// offered, and of the token's own page: once more for every row.
     pub fn row_actions(self, changes: impl IntoIterator<Item = Change>) -> Self {
         Self { row_actions: changes.into_iter().collect(), ..self }
+    }
+
+    /// Shows the changes in the list as icons. Each has its word as the accessible name and as the tooltip. Prefer this to
+    /// an emoji in the words, which is an empty box on a system without a font for it.
+    pub fn row_action_icons(self) -> Self {
+        Self { icons: true, ..self }
     }
 
     /// Lists these where the person has chosen no status: all of them, unless this is said.
@@ -334,10 +448,27 @@ impl SettingsPage {
         });
     }
 
-    fn frame<'a>(&'a self, base: &'a str, heading: &'a str) -> view::Frame<'a> {
-        let home = self.home.as_ref();
-        view::Frame { words: &self.words, base, assets: &self.assets, home, heading, has_problem: false }
+    fn frame<'a>(&'a self, links: &'a Links, heading: &'a str) -> view::Frame<'a> {
+        let home = self.home.as_ref().map(|(label, href)| (label.as_str(), links.application(href)));
+        view::Frame { words: &self.words, links, assets: &self.assets, home, heading, has_problem: false }
     }
+}
+
+/// Whether a text is a path on your own host, so that a redirect to it leads to no other one: one `/` first, no
+/// backslash, no control character.
+///
+/// ```
+/// use counterfoil_axum::page::is_local_path;
+///
+/// assert!(is_local_path("/settings/tokens?status=active"));
+/// for elsewhere in ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "settings", ""] {
+///     assert!(!is_local_path(elsewhere), "{elsewhere}");
+/// }
+/// ```
+pub fn is_local_path(text: &str) -> bool {
+    // Browsers leave out tabs and line breaks, and read a backslash as a slash (URL Standard, section 4.4).
+    let is_odd = |character: char| character == '\\' || character.is_control();
+    text.starts_with('/') && !text.starts_with("//") && !text.contains(is_odd)
 }
 
 /// A short name of a text: it is fetched anew when it has changed.

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Bytes,
-    extract::Request,
-    http::{HeaderMap, HeaderValue, StatusCode, header::ETAG},
+    extract::{NestedPath, Request},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{ETAG, LOCATION},
+    },
     response::{IntoResponse, Response},
 };
 use counterfoil::{
@@ -69,11 +72,13 @@ impl<M: Session> Asked<M> {
         let owner = session.owner(*operation, path).await?;
         let (parts, body) = request.into_parts();
         let body = json::read(body, settings.body_limit).await?;
+        let nested = parts.extensions.get::<NestedPath>();
         let names = &settings.showing.names;
         let now = settings.registry.now()?;
         let policy = settings.registry.issue_policy();
         let create: Create = json::parse(&body, &parts.headers, names)?;
-        let grant = create.grant(owner, session.actor(), &settings.demands, policy, now, names)?;
+        let metadata = create.metadata(json::text_of_member(&body, names.of("metadata")), names)?;
+        let grant = create.grant(owner, session.actor(), &settings.demands, policy, now, names)?.metadata(metadata);
         if !grant.restrictions.networks().is_empty() && !settings.registry.are_client_addresses_known() {
             let field = format!("{}.networks", names.of("restrictions"));
             return Err(ApiError::of_field(&field, &"no address of a client is known to this service"));
@@ -101,7 +106,14 @@ impl<M: Session> Asked<M> {
             }
             IssuedOnce::Replayed(record) => (&**record, Minted { token: None, dropped: Vec::new() }),
         };
-        Ok(settings.minted_reply(StatusCode::CREATED, minted.0, None, now, &minted.1))
+        let mut response = settings.minted_reply(StatusCode::CREATED, minted.0, None, now, &minted.1);
+        if let Some(location) = &settings.location {
+            let prefix = settings.public_url.prefix(&parts.headers);
+            let location = location.fill(&prefix, nested, path, &minted.0.id().to_string());
+            // INVARIANT: paths of the router are ASCII where axum matches them, and parameters are percent-encoded.
+            response.headers_mut().extend(HeaderValue::try_from(location).ok().map(|location| (LOCATION, location)));
+        }
+        Ok(response)
     }
 
     async fn get(&self) -> Result<Response, ApiError> {

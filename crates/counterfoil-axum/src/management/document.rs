@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 pub(super) use schemas::{clash, members};
 use utoipa::openapi::{
     Components, Content, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
-    Schema, SchemaFormat, Type,
+    Schema, SchemaFormat, ServerBuilder, Type,
     content::ContentBuilder,
     path::{
         HttpMethod, Operation as Described, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathsBuilder,
@@ -18,13 +18,23 @@ use utoipa::openapi::{
     security::{SecurityRequirement, SecurityScheme},
 };
 
-use super::{Management, Operation, list, settings::Settings};
+use super::{
+    Management, Operation, list,
+    location::{self, LocationPath},
+    settings::Settings,
+};
 
 /// How a session is shown.
 #[derive(Clone)]
 pub(super) struct SessionScheme {
     pub(super) name: String,
     pub(super) scheme: SecurityScheme,
+}
+
+impl SessionScheme {
+    fn requirement(&self) -> SecurityRequirement {
+        SecurityRequirement::new::<_, [&str; 0], &str>(&self.name, [])
+    }
 }
 
 impl fmt::Debug for SessionScheme {
@@ -55,6 +65,8 @@ pub(super) fn of(management: &Management) -> OpenApi {
         .info(InfoBuilder::new().title(&management.title).version(env!("CARGO_PKG_VERSION")).build())
         .paths(paths.build())
         .components(Some(components))
+        .servers(Some([ServerBuilder::new().url(management.settings.public_url.server()).build()]))
+        .security(management.session.as_ref().map(|session| [session.requirement()]))
         .build()
 }
 
@@ -68,11 +80,14 @@ fn described(management: &Management, operation: Operation, path: &str) -> Descr
     for parameter in parameters(settings, operation, path) {
         builder = builder.parameter(parameter);
     }
-    for (status, response) in responses(settings, operation) {
+    for (status, mut response) in responses(settings, operation) {
+        if status == StatusCode::CREATED && LocationPath::of(management).is_some() {
+            response.headers.insert("Location".into(), RefOr::T(text_header("The token's path.")));
+        }
         builder = builder.response(status.as_str(), response);
     }
-    if let Some(SessionScheme { name, .. }) = &management.session {
-        builder = builder.security(SecurityRequirement::new::<_, [&str; 0], &str>(name, []));
+    if let Some(session) = &management.session {
+        builder = builder.security(session.requirement());
     }
     builder.build()
 }
@@ -96,7 +111,7 @@ const fn summary(operation: Operation) -> &'static str {
 
 fn parameters(settings: &Settings, operation: Operation, path: &str) -> Vec<Parameter> {
     let mut parameters = Vec::new();
-    for name in path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')) {
+    for name in location::parameters(path) {
         let is_id = name == Settings::TOKEN_ID;
         let format = is_id.then(|| SchemaFormat::Custom("uuid".into()));
         let text = if is_id { "The token's id." } else { "As the service knows it." };
@@ -107,7 +122,9 @@ fn parameters(settings: &Settings, operation: Operation, path: &str) -> Vec<Para
         parameters.extend(list::PARAMETERS.map(query_parameter));
     }
     if !matches!(operation, Operation::List | Operation::Create | Operation::Get) {
-        let text = "The `ETag` that the change is meant for; without it a change in between is no obstacle.";
+        let text = "The `ETag` of the version that the change is meant for: the member `version` of the token in quotes, such as `\"3\"`. \
+                    A weak tag (`W/\"3\"`), as proxies make it that compress responses, never matches. Without this header, the \
+                    change is made whatever the version is.";
         let schema = ObjectBuilder::new().schema_type(Type::String).build();
         parameters.push(parameter("If-Match", ParameterIn::Header, Required::False, text, schema));
     }

@@ -35,7 +35,7 @@ impl CredentialHeaders {
         let mut values = self.0.iter().flat_map(|name| request.headers().get_all(name));
         if has_proof || values.any(|value| holds_token(value, families)) {
             let text = "a token cannot manage tokens: sign in";
-            return Err(ApiError::new(StatusCode::FORBIDDEN, "token_not_allowed", text));
+            return Err(ApiError::own(StatusCode::FORBIDDEN, "token_not_allowed", text));
         }
         Ok(())
     }
@@ -58,7 +58,7 @@ pub(crate) fn error_of(response: &mut Response) -> Option<ApiError> {
     match response.extensions_mut().remove::<ProtectionError>() {
         Some(_) => {
             let text = "the request comes from another site";
-            Some(ApiError::new(StatusCode::FORBIDDEN, "cross_site", text))
+            Some(ApiError::own(StatusCode::FORBIDDEN, "cross_site", text))
         }
         None => response.extensions_mut().remove::<ApiError>(),
     }

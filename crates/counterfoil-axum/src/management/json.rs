@@ -1,6 +1,6 @@
 //! A request's body: JSON without surprises.
 
-use std::{error::Error as _, fmt};
+use std::{borrow::Cow, collections::BTreeMap, error::Error as _, fmt};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -11,7 +11,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::{ApiError, Names};
 
@@ -22,7 +22,7 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
         let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
         if causes.any(|cause| cause.is::<LengthLimitError>()) {
             let text = format!("body too large: expected at most {limit} bytes");
-            return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text);
+            return ApiError::own(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text);
         }
         ApiError::bad("the body cannot be read to its end")
     })
@@ -58,6 +58,12 @@ pub(super) fn parse<T: Members>(body: &[u8], headers: &HeaderMap, names: &Names)
     })
 }
 
+/// The text of a member of a body that [`parse`] has taken: numbers in it still have all their digits.
+pub(super) fn text_of_member<'a>(body: &'a [u8], name: &str) -> Option<&'a str> {
+    let members: BTreeMap<Cow<'a, str>, &'a RawValue> = serde_json::from_slice(body).ok()?;
+    members.get(name).map(|value| value.get())
+}
+
 /// An error of serde's, whose text tells where in the text it was; the field says that better.
 fn of_path(path: String, error: serde_json::Error) -> ApiError {
     let text = error.to_string();
@@ -81,7 +87,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
         return Ok(());
     }
     let text = "content type: expected application/json";
-    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", text))
+    Err(ApiError::own(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", text))
 }
 
 /// A value, and where an object in it has a member twice: of two, readers take different ones (RFC 8259, section 4).

@@ -11,12 +11,12 @@ use axum::{
     routing::{MethodRouter, get},
 };
 
-use super::{ApiError, Management, Operation, PathParams, Session, answer::Asked, document};
+use super::{ApiError, Management, Operation, PathParams, Session, answer::Asked, document, location::LocationPath};
 
 impl Management {
     /// The router, with the host's session extractor as the only way in.
     ///
-    /// Merge it into the host's own. Nested under a prefix it works as well, but its document does not know of the prefix:
+    /// Merge it into your own router. Nested under a prefix it works as well, but its document does not know of the prefix:
     /// give whole paths instead.
     ///
     /// # Errors
@@ -32,8 +32,10 @@ impl Management {
         S: Clone + Send + Sync + 'static,
     {
         let routes = self.checked_routes()?;
+        let mut settings = self.settings.clone();
+        settings.location = LocationPath::of(&self);
         let document = self.document_at.as_ref().map(|path| (path.clone(), self.openapi()));
-        let settings = Arc::new(self.settings);
+        let settings = Arc::new(settings);
         let mut places: BTreeMap<String, MethodRouter<S>> = BTreeMap::new();
         for (operation, path) in routes {
             let settings = Arc::clone(&settings);
@@ -71,8 +73,8 @@ impl Management {
     }
 
     fn checked_routes(&self) -> Result<Vec<(Operation, String)>, InvalidManagement> {
-        if let Some(origin) = self.wrong_origins.first() {
-            return Err(InvalidManagement::Origin { why: origin.to_string() });
+        if let Some(invalid) = &self.invalid {
+            return Err(invalid.clone());
         }
         if let Some(name) = self.wrong_names.first() {
             return Err(InvalidManagement::Name { name: name.clone() });
@@ -125,9 +127,14 @@ pub enum InvalidManagement {
         /// The name.
         name: String,
     },
-    /// A text that is no origin.
+    /// A [trusted origin](Management::trusted_origin) that is none.
     Origin {
-        /// What is wrong with it.
+        /// What was found and what is expected.
+        why: String,
+    },
+    /// A [public URL](Management::public_url) that is neither an http or https URL nor a path.
+    PublicUrl {
+        /// What was found and what is expected.
         why: String,
     },
 }
@@ -142,7 +149,7 @@ impl std::fmt::Display for InvalidManagement {
             Self::PathTwice { path } => write!(f, "path `{path}` has two operations of one method"),
             Self::Name { name } => write!(f, "no member is called `{name}` here"),
             Self::NameTwice { name } => write!(f, "two members would be called `{name}`"),
-            Self::Origin { why } => f.write_str(why),
+            Self::Origin { why } | Self::PublicUrl { why } => f.write_str(why),
         }
     }
 }

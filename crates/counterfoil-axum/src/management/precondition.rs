@@ -26,8 +26,16 @@ pub(super) fn target(headers: &HeaderMap, record: &Record) -> Result<Target, Api
     match version {
         // Even if it is another one than is stored, the registry decides: a repeated rotation names the version before.
         Some(_) => Ok(Target { version, ..any }),
+        None if names_weak_tag(headers) => Err(ApiError::weak(current)),
         None => Err(ApiError::stale(current)),
     }
+}
+
+/// Whether a tag is weak, as proxies make it that compress the body.
+fn names_weak_tag(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(IF_MATCH).iter();
+    let mut tags = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    tags.any(|tag| tag.trim_ascii().starts_with(b"W/"))
 }
 
 /// The versions that are named; none if any will do.

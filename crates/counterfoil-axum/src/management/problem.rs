@@ -39,17 +39,55 @@ pub struct ApiError {
     pub retry_after: Option<Duration>,
     /// The version of the token as it is now, where the request has named another.
     pub current: Option<u64>,
+    pub(crate) detail: Detail,
+}
+
+/// What the settings page needs for saying an error in the words of the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Detail {
+    #[default]
+    None,
+    /// The text is the application's own, and is shown as it is.
+    Application,
+    /// Scopes are not granted: the text ends with them.
+    Scopes,
+    TooManyScopes,
+    /// The end is later than the longest lifetime allows.
+    LateEnd,
+    /// The token's own text names an earlier end.
+    FixedEnd,
+    /// The token would be too long for the restrictions and scopes in its text.
+    LongToken,
 }
 
 impl ApiError {
     /// An error of the host's.
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: Detail::Application, ..Self::own(status, code, text) }
+    }
+
+    /// An error of this crate. Its text is English: the settings page does not show it.
+    pub(crate) fn own(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Self {
         let (code, text) = (code.into(), text.into());
-        Self { status, code, text, field: None, link: None, retry_after: None, current: None }
+        Self { status, code, text, field: None, link: None, retry_after: None, current: None, detail: Detail::None }
+    }
+
+    pub(crate) fn with(self, detail: Detail) -> Self {
+        Self { detail, ..self }
+    }
+
+    /// The scopes that are not granted, as [`Detail::Scopes`] says.
+    pub(crate) fn scopes(&self) -> &str {
+        // None of them holds a space.
+        self.text.rsplit(": ").next().unwrap_or_default()
     }
 
     pub(crate) fn bad(text: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request", text)
+        Self::own(StatusCode::BAD_REQUEST, "invalid_request", text)
     }
 
     /// What is wrong with one member of the body, or one parameter.
@@ -62,24 +100,30 @@ impl ApiError {
     }
 
     pub(crate) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "no such token")
+        Self::own(StatusCode::NOT_FOUND, "not_found", "no such token")
     }
 
     pub(crate) fn unavailable() -> Self {
         let text = "this cannot be done now: try again";
-        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
+        let error = Self::own(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
         Self { retry_after: Some(Duration::from_secs(1)), ..error }
     }
 
     pub(crate) fn conflict(code: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::CONFLICT, code, text)
+        Self::own(StatusCode::CONFLICT, code, text)
     }
 
     /// The token is of another version than the request has named.
     pub(super) fn stale(current: u64) -> Self {
         let text = "the token was changed, or the precondition names no version of it";
-        let error = Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", text);
+        let error = Self::own(StatusCode::PRECONDITION_FAILED, "precondition_failed", text);
         Self { current: Some(current), ..error }
+    }
+
+    /// The request names a version of the token by a weak tag, which is never compared (RFC 9110, section 13.1.1).
+    pub(super) fn weak(current: u64) -> Self {
+        let text = "found a weak entity tag, which a proxy may have made of the one sent: expected the body's `version` in quotes";
+        Self { text: text.into(), ..Self::stale(current) }
     }
 
     pub(super) fn refused(status: StatusCode, refusal: &Refusal) -> Self {

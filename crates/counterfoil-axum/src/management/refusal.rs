@@ -5,14 +5,16 @@ use counterfoil::{
     change::ChangeRefused,
     check::CheckError,
     mint::MintError,
+    policy::LifetimeRefused,
     registry::{ChangeError, IssueError, IssueOnceError, ReadError, RotationError},
     rotate::RotateError,
+    scope::ScopesRefused,
     store::{StoreError, StoreErrorKind},
     time::InvalidTimestamp,
     token::InvalidDraft,
 };
 
-use super::{ApiError, Names};
+use super::{ApiError, Detail, Names};
 
 /// The answers that hold the host's own words.
 pub(crate) struct Refusals<'a> {
@@ -25,20 +27,32 @@ impl Refusals<'_> {
         ApiError::of_field(self.names.of(field), error)
     }
 
+    fn lifetime(&self, error: &LifetimeRefused) -> ApiError {
+        let is_late = matches!(error, LifetimeRefused::TooLong { .. });
+        self.of_field("expires_at", error).with(if is_late { Detail::LateEnd } else { Detail::None })
+    }
+
     fn limit(&self, error: &dyn std::fmt::Display) -> ApiError {
-        ApiError::new(self.limit, "limit_reached", error.to_string())
+        ApiError::own(self.limit, "limit_reached", error.to_string())
     }
 
     pub(crate) fn of_issue(&self, error: IssueError) -> ApiError {
         match error {
             IssueError::Stopped => {
                 let text = "no tokens are issued now";
-                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "issuing_stopped", text)
+                ApiError::own(StatusCode::SERVICE_UNAVAILABLE, "issuing_stopped", text)
             }
-            IssueError::Lifetime(error) => self.of_field("expires_at", &error),
-            IssueError::Scopes(error) => self.of_field("scopes", &error),
+            IssueError::Lifetime(error) => self.lifetime(&error),
+            IssueError::Scopes(error) => {
+                let detail = match &error {
+                    ScopesRefused::Unknown { .. } | ScopesRefused::NothingLeft { .. } => Detail::Scopes,
+                    _ => Detail::TooManyScopes,
+                };
+                self.of_field("scopes", &error).with(detail)
+            }
             IssueError::BeyondRights(error) => {
-                let refused = ApiError::new(StatusCode::FORBIDDEN, "beyond_rights", error.to_string());
+                let refused = ApiError::own(StatusCode::FORBIDDEN, "beyond_rights", error.to_string());
+                let refused = refused.with(Detail::Scopes);
                 ApiError { field: Some(self.names.of("scopes").into()), ..refused }
             }
             IssueError::Policy(objection) => objection.into(),
@@ -63,12 +77,13 @@ impl Refusals<'_> {
             ChangeError::NotFound => ApiError::not_found(),
             ChangeError::Stale { found, .. } => ApiError::stale(found),
             ChangeError::Overtaken => ApiError::conflict("overtaken", error.to_string()),
-            ChangeError::Lifetime(error) => self.of_field("expires_at", &error),
+            ChangeError::Lifetime(error) => self.lifetime(&error),
             ChangeError::Refused(ChangeRefused::Lifetime(error)) => self.of_field("expires_at", &error),
             ChangeError::Refused(error @ ChangeRefused::Wider) => self.of_field("scopes", &error),
             ChangeError::Refused(error @ ChangeRefused::PastTextEnd { .. }) => {
                 let field = Some(self.names.of("expires_at").into());
-                ApiError { field, ..ApiError::conflict("token_ends_earlier", error.to_string()) }
+                let conflict = ApiError::conflict("token_ends_earlier", error.to_string()).with(Detail::FixedEnd);
+                ApiError { field, ..conflict }
             }
             ChangeError::Refused(error) => ApiError::conflict("token_revoked", error.to_string()),
             ChangeError::LimitReached { .. } => self.limit(&error),
@@ -98,18 +113,20 @@ impl Refusals<'_> {
         match error {
             MintError::Lifetime(error) => self.of_field("expires_at", error),
             MintError::Draft(error @ InvalidDraft::Environment { .. }) => self.of_field("environment", error),
-            MintError::Draft(error @ InvalidDraft::TooLong { .. }) => ApiError::bad(error.to_string()),
+            MintError::Draft(error @ InvalidDraft::TooLong { .. }) => {
+                ApiError::bad(error.to_string()).with(Detail::LongToken)
+            }
             MintError::Draft(error @ InvalidDraft::Text(_)) => self.of_field("audience", error),
             MintError::Hash(CheckError::Overloaded) | MintError::NoEntropy(_) => ApiError::unavailable(),
             // What the host's own session or family got wrong.
-            _ => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the token cannot be made"),
+            _ => ApiError::own(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the token cannot be made"),
         }
     }
 }
 
 fn other_request() -> ApiError {
     let text = "another request was made under this idempotency key";
-    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", text)
+    ApiError::own(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", text)
 }
 
 impl From<StoreError> for ApiError {

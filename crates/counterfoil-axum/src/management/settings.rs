@@ -10,6 +10,8 @@ use counterfoil::{Registry, record::Statuses};
 use super::{
     ApiError, ErrorBody, Names,
     guard::{self, CredentialHeaders},
+    location::LocationPath,
+    public_url::PublicUrl,
     refusal::Refusals,
     requests::SharedRequests,
     view::Showing,
@@ -31,6 +33,9 @@ pub(super) struct Settings {
     pub(super) usual: Statuses,
     pub(super) body_limit: usize,
     pub(super) credential_headers: CredentialHeaders,
+    pub(super) public_url: PublicUrl,
+    /// Set when the router is made.
+    pub(super) location: Option<LocationPath>,
 }
 
 impl Settings {

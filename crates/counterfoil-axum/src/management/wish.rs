@@ -34,16 +34,16 @@ pub(super) struct Create {
     #[serde(default, rename = "type")]
     #[schema(nullable = false)]
     kind: Option<String>,
-    /// What a person calls it, in at most 200 bytes of UTF-8.
+    /// What a person calls it, in at most 200 characters.
     #[schema(value_type = String, required = true, min_length = 1, max_length = 200, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     name: Option<String>,
-    /// What it is for, in at most 1000 bytes of UTF-8.
+    /// What it is for, in at most 1000 characters.
     #[schema(min_length = 1, max_length = 1000, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     description: Option<String>,
-    /// Words to group tokens by, each of at most 64 bytes of UTF-8.
+    /// Words to group tokens by, each of at most 64 characters.
     #[schema(max_items = 32)]
     tags: Option<Vec<String>>,
-    /// What is kept with it: an object of at most 4096 bytes.
+    /// What is kept with it: an object of at most 4096 bytes. Numbers are 64-bit integers or exact doubles.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
     /// What its bearer may do.
@@ -52,7 +52,7 @@ pub(super) struct Create {
     /// Where it may be used.
     #[serde(default, deserialize_with = "object")]
     restrictions: Option<CreateRestrictions>,
-    /// The resource server that it is meant for, in at most 255 bytes of UTF-8.
+    /// The resource server that it is meant for, in at most 255 characters.
     #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     audience: Option<String>,
     /// The environment that it is for.
@@ -111,7 +111,18 @@ impl Default for Demands {
 }
 
 impl Create {
-    /// The grant that is asked for.
+    /// The metadata that are asked for, read from their own text: a parsed number has lost the digits that a double cannot
+    /// hold.
+    pub(super) fn metadata(&self, text: Option<&str>, names: &Names) -> Result<Metadata, ApiError> {
+        match (&self.metadata, text) {
+            (Some(_), Some(text)) => {
+                Metadata::from_json(text).map_err(|error| ApiError::of_field(names.of("metadata"), error))
+            }
+            _ => Ok(Metadata::default()), // not there, or `null`
+        }
+    }
+
+    /// The grant that is asked for, without its metadata.
     pub(super) fn grant(
         self,
         owner: Owner,
@@ -161,12 +172,11 @@ impl Create {
         let name = self.name.ok_or_else(|| wrong("name", &"missing"))?;
         let description = self.description.map(Description::new).transpose();
         let tags = self.tags.unwrap_or_default();
-        let metadata = Value::Object(self.metadata.unwrap_or_default()).to_string();
         let annotations = Annotations {
             name: Some(Name::new(name).map_err(|error| wrong("name", &error))?),
             description: description.map_err(|error| wrong("description", &error))?,
             tags: Tags::from_texts(tags.iter().map(String::as_str)).map_err(|error| wrong("tags", &error))?,
-            metadata: Metadata::from_json(&metadata).map_err(|error| wrong("metadata", &error))?,
+            metadata: Metadata::default(),
         };
         let asked = lifetime(self.expires_at, self.expires_in, now, names)?;
         let lifetime = policy.lifetime(asked).map_err(|error| wrong("expires_at", &error))?;
@@ -278,10 +288,10 @@ impl NarrowScopes {
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[schema(as = TokenChange)]
 pub(super) struct Because {
-    /// At whose request, in at most 255 bytes of UTF-8: a claim, kept beside the session's own name.
+    /// At whose request, in at most 255 characters: a claim, kept beside the session's own name.
     #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     by: Option<String>,
-    /// Why, in at most 500 bytes of UTF-8.
+    /// Why, in at most 500 characters.
     #[schema(min_length = 1, max_length = 500, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     reason: Option<String>,
 }
@@ -309,10 +319,10 @@ pub(super) struct Rotate {
     /// For how many seconds the old secret is still good; 0 where nothing is said.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 4294967295_i64)]
     overlap: Option<u32>,
-    /// At whose request, in at most 255 bytes of UTF-8: a claim, kept beside the session's own name.
+    /// At whose request, in at most 255 characters: a claim, kept beside the session's own name.
     #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     by: Option<String>,
-    /// Why, in at most 500 bytes of UTF-8.
+    /// Why, in at most 500 characters.
     #[schema(min_length = 1, max_length = 500, pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*$")]
     reason: Option<String>,
 }

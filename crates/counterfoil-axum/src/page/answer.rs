@@ -9,7 +9,9 @@ use axum::{
 };
 use counterfoil::{Record, Timestamp, Token, store::Stored};
 
-use super::{Change, PageSession, SettingsPage, change::Place, facts::Showing, form_key::FormKey, reply, view};
+use super::{
+    Change, PageSession, SettingsPage, change::Place, facts::Showing, form_key::FormKey, links::Links, reply, view,
+};
 use crate::management::{ApiError, Operation, PathParams};
 
 /// A request of a session's.
@@ -17,8 +19,7 @@ pub(super) struct Visit<M> {
     pub(super) page: Arc<SettingsPage>,
     pub(super) session: M,
     pub(super) path: PathParams,
-    /// The list's own path.
-    pub(super) base: String,
+    pub(super) links: Links,
     pub(super) now: Timestamp,
 }
 
@@ -42,7 +43,7 @@ impl<M: PageSession> Visit<M> {
     }
 
     pub(super) fn showing(&self) -> Showing<'_> {
-        Showing { page: &self.page, base: &self.base, now: self.now }
+        Showing { page: &self.page, links: &self.links, now: self.now }
     }
 
     pub(super) fn key(&self) -> Result<FormKey, ApiError> {
@@ -69,7 +70,7 @@ impl<M: PageSession> Visit<M> {
         let Some(token) = &minted.token else { return self.sent_before(&minted.stored).await };
         let facts = self.showing().facts(&minted.stored);
         let dropped = minted.dropped.clone();
-        let frame = self.page.frame(&self.base, &self.page.words.shown_title);
+        let frame = self.page.frame(&self.links, &self.page.words.shown_title);
         let mut response = reply::page(status, &view::Shown { frame, token: token.expose(), facts, dropped })?;
         let policy = HeaderValue::from_static("no-referrer");
         response.headers_mut().insert(header::REFERRER_POLICY, policy);
@@ -82,7 +83,7 @@ impl<M: PageSession> Visit<M> {
         let is_linked = self.may(Operation::Get, record).await;
         let allowed = self.allowed(record, &[Change::Rotate]).await;
         let view = view::SentBefore {
-            frame: self.page.frame(&self.base, &self.page.words.shown_again),
+            frame: self.page.frame(&self.links, &self.page.words.shown_again),
             facts: showing.summary(stored, is_linked),
             actions: showing.actions(record, &allowed),
         };

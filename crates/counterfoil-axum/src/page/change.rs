@@ -44,6 +44,17 @@ impl Change {
         }
     }
 
+    /// The lines of its icon, 16 units wide and high.
+    pub(super) const fn icon(self) -> &'static str {
+        match self {
+            Self::Rotate => "M13 8a5 5 0 1 1-1.5-3.5M13 2v3h-3",
+            Self::SetExpiry => "M2.5 4h11v9.5h-11zM2.5 7h11M5.5 2v3M10.5 2v3",
+            Self::Block => "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2M3.8 3.8l8.4 8.4",
+            Self::Unblock => "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2M5.5 8l2 2 3.5-4",
+            Self::Revoke => "M2.5 4.5h11M6 4.5V3h4v1.5M4 4.5l.6 9h6.8l.6-9M6.5 7v4M9.5 7v4",
+        }
+    }
+
     pub(super) fn of_segment(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|change| change.segment() == text)
     }

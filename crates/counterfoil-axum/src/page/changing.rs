@@ -56,7 +56,9 @@ impl<M: PageSession> Visit<M> {
             return self.change_form(change, &stored, &form, Trouble::default());
         }
         let (form, body) = Form::read(request).await?;
-        self.key()?.check(&purpose(change, &stored.record), form.first("form"))?;
+        if !self.key()?.check(&purpose(change, &stored.record), form.first("form")) {
+            return self.change_form(change, &stored, &form, Trouble::of_foreign_form(&self.page.words));
+        }
         let fields = match change {
             Change::Rotate => &["form", "version", "overlap"][..],
             Change::SetExpiry => &["form", "version", "expiry", "date"],
@@ -79,7 +81,7 @@ impl<M: PageSession> Visit<M> {
             Ok(response) => return Ok(response),
             Err(NotMade::Field(wrong)) => (Trouble::of_fields(vec![wrong]), false),
             Err(NotMade::Refused(error)) if is_overtaken(&error) => (Trouble::default(), true),
-            Err(NotMade::Refused(error)) => (Trouble::of_error(error, &self.page.words, &form, "")?, false),
+            Err(NotMade::Refused(error)) => (self.trouble(error, &form, "")?, false),
         };
         // The form that is shown now is of the token as it is now: whoever sends it again must have been told.
         let stored = self.stored(change.operation()).await?;
@@ -106,8 +108,8 @@ impl<M: PageSession> Visit<M> {
         let (id, done) = (seen.id, change.segment());
         let is_shown = change != Change::Revoke && self.page.has(Operation::Get);
         Ok(reply::see_other(&match is_shown {
-            true => format!("{}/{id}?done={done}", self.base),
-            false => format!("{}?done={done}&token={id}", reply::list_of(&self.base)),
+            true => format!("{}/{id}?done={done}", self.links.base()),
+            false => format!("{}?done={done}&token={id}", self.links.list()),
         }))
     }
 
@@ -155,7 +157,7 @@ impl<M: PageSession> Visit<M> {
         let overlaps = if change == Change::Rotate { page.offered_overlaps() } else { &[] };
         let action = words.action(change);
         let view = view::Change {
-            frame: page.frame(&self.base, action.title).telling_of(wrong),
+            frame: page.frame(&self.links, action.title).telling_of(wrong),
             form: self.key()?.field(&purpose(change, record))?,
             version: record.version(),
             wrong,
@@ -171,7 +173,7 @@ impl<M: PageSession> Visit<M> {
             overlap_error: error_of(wrong, "overlap"),
             cancel: match page.has(Operation::Get) {
                 true => showing.href(record, None),
-                false => reply::list_of(&self.base).to_owned(),
+                false => self.links.list().to_owned(),
             },
         };
         reply::form(&trouble, &view)

@@ -8,7 +8,8 @@ use axum::{
     response::Response,
 };
 use counterfoil::{
-    Grant, Owner,
+    Audience, Grant, Name, Owner,
+    annotation::Description,
     registry::{IssueOnceError, IssuedOnce},
     store::Stored,
 };
@@ -38,14 +39,16 @@ impl<M: PageSession> Visit<M> {
         };
         // Those of the page itself were looked at when it was mounted.
         ScopeGroup::check(&groups)
-            .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))?;
+            .map_err(|error| ApiError::own(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))?;
         let expiries = page.offered_expiries(self.now);
         let offer = Offer { page, groups, expiries, now: self.now };
         if *request.method() != Method::POST {
             return self.create_form(&purpose, &offer, &offer.open(), Trouble::default());
         }
         let (form, body) = Form::read(request).await?;
-        self.key()?.check(&purpose, form.first("form"))?;
+        if !self.key()?.check(&purpose, form.first("form")) {
+            return self.create_form(&purpose, &offer, &form, Trouble::of_foreign_form(&page.words));
+        }
         offer.check_fields(&form)?;
         let trouble = match offer.grant(&form, owner, &page.registry) {
             Err(wrong) => Trouble::of_fields(wrong),
@@ -56,7 +59,7 @@ impl<M: PageSession> Visit<M> {
                     Ok(issued) => return self.issued(issued).await,
                     Err(error) => {
                         let scopes = offer.groups.first().map(ScopeGroup::field).unwrap_or_default();
-                        Trouble::of_error(error, &page.words, &form, &scopes)?
+                        self.trouble(error, &form, &scopes)?
                     }
                 }
             }
@@ -104,28 +107,38 @@ impl<M: PageSession> Visit<M> {
         let fields = offer.fields();
         let trouble = trouble.within(&fields.iter().map(String::as_str).collect::<Vec<_>>());
         let wrong = &trouble.wrong;
-        let field = |id: &'static str, kind, label, hint| TextField {
+        let field = |id: &'static str, kind, limit, label, hint| TextField {
             id,
             kind,
             label,
             hint,
+            limit,
             // As it was entered: what is wrong with it must be seen.
             value: form.first(id).unwrap_or_default(),
             error: error_of(wrong, id),
         };
-        let mut before = vec![field("name", TextKind::Name, &*words.field_name, &*words.hint_name)];
+        let mut before =
+            vec![field("name", TextKind::Name, Some(Name::MAX_CHARS), &*words.field_name, &*words.hint_name)];
         let mut after = Vec::new();
         if offer.has(Field::Description) {
-            before.push(field("description", TextKind::Prose, &words.field_description, &words.hint_description));
+            let limit = Some(Description::MAX_CHARS);
+            before.push(field(
+                "description",
+                TextKind::Prose,
+                limit,
+                &words.field_description,
+                &words.hint_description,
+            ));
         }
         if offer.has(Field::Networks) {
-            after.push(field("networks", TextKind::Networks, &words.field_networks, &words.hint_networks));
+            after.push(field("networks", TextKind::Networks, None, &words.field_networks, &words.hint_networks));
         }
         if offer.has(Field::Audience) {
-            after.push(field("audience", TextKind::Prose, &words.field_audience, &words.hint_audience));
+            let limit = Some(Audience::MAX_CHARS);
+            after.push(field("audience", TextKind::Prose, limit, &words.field_audience, &words.hint_audience));
         }
         let view = view::Create {
-            frame: self.page.frame(&self.base, &words.create).telling_of(wrong),
+            frame: self.page.frame(&self.links, &words.create).telling_of(wrong),
             form: self.key()?.field(purpose)?,
             wrong,
             before,

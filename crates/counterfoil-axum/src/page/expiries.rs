@@ -20,7 +20,7 @@ use super::{
 /// let expiries = Expiries::none()
 ///     .days(30, "30 days")
 ///     .days(365, "1 year")
-///     .never("No expiration ⚠️", "Whoever finds this token can use it for ever.")
+///     .never("No expiration", "Whoever finds this token can use it for ever.")
 ///     .on_date("Custom date");
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What is told of a token, in the list and on its own pages.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use counterfoil::{Expiry, Record, Status, Timestamp, store::Stored};
 
@@ -8,7 +8,8 @@ use super::{
     Change, Column, SettingsPage,
     column::OwnColumn,
     filling::{Told, fill},
-    lettering::is_visible,
+    lettering::{is_visible, upright},
+    links::Links,
     view::Link,
     words::Words,
 };
@@ -30,12 +31,29 @@ impl Moment {
 
 /// One fact about a token.
 pub(super) enum Cell<'a> {
-    Name { text: &'a str, href: Option<String> },
+    Name {
+        text: Cow<'a, str>,
+        href: Option<String>,
+    },
     Token(&'a str),
-    Scopes(Vec<&'a str>),
-    Expiry { end: Option<Moment>, warning: Option<&'a str> },
-    LastUsed { at: Option<Moment>, from: Option<String>, is_idle: bool },
-    Status { name: &'static str, text: &'a str },
+    /// The scopes, and what is said of those that are left out.
+    Scopes {
+        scopes: Vec<&'a str>,
+        more: Option<String>,
+    },
+    Expiry {
+        end: Option<Moment>,
+        warning: Option<&'a str>,
+    },
+    LastUsed {
+        at: Option<Moment>,
+        from: Option<String>,
+        is_idle: bool,
+    },
+    Status {
+        name: &'static str,
+        text: &'a str,
+    },
     Moment(Moment),
     Text(String),
 }
@@ -46,7 +64,7 @@ pub(super) struct Labelled<'a> {
 }
 
 pub(super) struct Row<'a> {
-    pub(super) name: &'a str,
+    pub(super) name: Cow<'a, str>,
     pub(super) cells: Vec<Labelled<'a>>,
     pub(super) actions: Vec<Link<'a>>,
 }
@@ -57,22 +75,38 @@ const SOON: Duration = Duration::from_secs(7 * 86_400);
 /// A token that nobody has used is no cause for a warning while it is as new as this.
 const NEW: Duration = Duration::from_secs(86_400);
 
+/// How many scopes a row of the list shows.
+const MOST_SCOPES: usize = 6;
+
+fn text_cell<'a>(text: &str) -> Cell<'a> {
+    Cell::Text(upright(text).into_owned())
+}
+
+/// At most so many scopes; one more than that is shown rather than counted.
+fn scopes_cell<'a>(stored: &'a Stored, most: usize, words: &Words) -> Cell<'a> {
+    let mut scopes: Vec<&str> = stored.record.scopes().texts().collect();
+    let left_out = if scopes.len() > most.saturating_add(1) { scopes.len() - most } else { 0 };
+    scopes.truncate(scopes.len() - left_out);
+    let more = (left_out > 0).then(|| fill(&words.more_scopes, &[("count", &left_out.to_string())]));
+    Cell::Scopes { scopes, more }
+}
+
 /// How tokens are shown at one moment.
 pub(super) struct Showing<'a> {
     pub(super) page: &'a SettingsPage,
-    pub(super) base: &'a str,
+    pub(super) links: &'a Links,
     pub(super) now: Timestamp,
 }
 
 impl<'a> Showing<'a> {
-    pub(super) fn name(&self, record: &'a Record) -> &'a str {
+    pub(super) fn name(&self, record: &'a Record) -> Cow<'a, str> {
         let name = record.annotations().name.as_ref().map(|name| name.as_str());
-        name.filter(|name| is_visible(name)).unwrap_or(&self.page.words.unnamed)
+        name.filter(|name| is_visible(name)).map_or(Cow::Borrowed(&self.page.words.unnamed), upright)
     }
 
     /// The token's own page, or that of a change.
     pub(super) fn href(&self, record: &Record, change: Option<Change>) -> String {
-        let own = format!("{}/{}", self.base, record.id());
+        let own = format!("{}/{}", self.links.base(), record.id());
         change.map_or(own.clone(), |change| format!("{own}/{}", change.segment()))
     }
 
@@ -80,6 +114,7 @@ impl<'a> Showing<'a> {
         let link = |change: &Change| Link {
             href: self.href(record, Some(*change)),
             label: self.page.words.action(*change).label,
+            icon: None,
             is_current: false,
         };
         allowed.iter().map(link).collect()
@@ -87,11 +122,11 @@ impl<'a> Showing<'a> {
 
     pub(super) fn row(&self, stored: &'a Stored, is_linked: bool, allowed: &[Change]) -> Row<'a> {
         let cell = |column: &'a Column| self.labelled(column, stored, is_linked);
-        Row {
-            name: self.name(&stored.record),
-            cells: self.page.columns.iter().map(cell).collect(),
-            actions: self.actions(&stored.record, allowed),
+        let mut actions = self.actions(&stored.record, allowed);
+        if self.page.icons {
+            actions.iter_mut().zip(allowed).for_each(|(link, change)| link.icon = Some(change.icon()));
         }
+        Row { name: self.name(&stored.record), cells: self.page.columns.iter().map(cell).collect(), actions }
     }
 
     fn name_cell(&self, record: &'a Record, is_linked: bool) -> Cell<'a> {
@@ -101,7 +136,8 @@ impl<'a> Showing<'a> {
     fn labelled(&self, column: &'a Column, stored: &'a Stored, is_linked: bool) -> Labelled<'a> {
         let cell = match column {
             Column::Name => self.name_cell(&stored.record, is_linked),
-            Column::Own(own) => Cell::Text(OwnColumn::text(own, stored)),
+            Column::Own(own) => text_cell(&OwnColumn::text(own, stored)),
+            Column::Scopes => scopes_cell(stored, MOST_SCOPES, &self.page.words),
             _ => self.cell(column, stored),
         };
         Labelled { label: column.heading(&self.page.words), cell }
@@ -110,7 +146,7 @@ impl<'a> Showing<'a> {
     fn cell(&self, column: &Column, stored: &'a Stored) -> Cell<'a> {
         let (words, record) = (&self.page.words, &*stored.record);
         match column {
-            Column::Scopes => Cell::Scopes(record.scopes().texts().collect()),
+            Column::Scopes => scopes_cell(stored, usize::MAX, words),
             Column::Expiry => self.expiry(record),
             Column::LastUsed => self.last_used(stored),
             Column::Status => {
@@ -168,17 +204,17 @@ impl<'a> Showing<'a> {
         let mut facts = self.summary(stored, false);
         let mut tell = |label: &'a str, cell: Option<Cell<'a>>| facts.extend(cell.map(|cell| Labelled { label, cell }));
         let notes = record.annotations();
-        let text = |text: Option<String>| text.map(Cell::Text);
+        let text = |text: Option<String>| text.as_deref().map(text_cell);
         let moment = |at: Option<Timestamp>| at.map(|at| Cell::Moment(Moment::of(at, words)));
         tell(&words.description, text(notes.description.as_ref().map(ToString::to_string)));
-        tell(&words.column_scopes, Some(Cell::Scopes(record.scopes().texts().collect())));
+        tell(&words.column_scopes, Some(scopes_cell(stored, usize::MAX, words)));
         let networks: Vec<String> = record.restrictions().networks().iter().map(ToString::to_string).collect();
         let networks = if networks.is_empty() { words.any_network.to_string() } else { networks.join(", ") };
         tell(&words.networks, Some(Cell::Text(networks)));
         tell(&words.audience, text(record.restrictions().audience().map(ToString::to_string)));
         for column in &self.page.columns {
             if let Column::Own(own) = column {
-                tell(column.heading(words), Some(Cell::Text(own.text(stored))));
+                tell(column.heading(words), Some(text_cell(&own.text(stored))));
             }
         }
         tell(&words.column_created, moment(Some(record.created_at())));

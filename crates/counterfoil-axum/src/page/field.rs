@@ -17,6 +17,8 @@ pub(super) struct TextField<'a> {
     pub(super) kind: TextKind,
     pub(super) label: &'a str,
     pub(super) hint: &'a str,
+    /// The greatest number of characters, if there is one.
+    pub(super) limit: Option<usize>,
     pub(super) value: &'a str,
     pub(super) error: Option<&'a str>,
 }
@@ -31,6 +33,12 @@ pub(super) enum TextKind {
 }
 
 impl TextField<'_> {
+    /// The `maxlength` of the field. Browsers count UTF-16 code units, of which a character has at most two: a text that
+    /// the registry takes is never cut, and a longer one that passes is refused by the registry with its length.
+    pub(super) fn max_length(&self) -> Option<usize> {
+        self.limit.map(|limit| 2 * limit)
+    }
+
     pub(super) fn described(&self) -> String {
         let (hint, error) = (format!("{}-hint", self.id), format!("{}-error", self.id));
         described([(!self.hint.is_empty(), &hint), (self.error.is_some(), &error)])

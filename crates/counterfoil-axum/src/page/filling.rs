@@ -1,5 +1,7 @@
 //! From the host's words to what is told.
 
+use std::borrow::Cow;
+
 use super::{Change, words::Words};
 use counterfoil::Status;
 
@@ -15,7 +17,7 @@ pub(super) struct Action<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Told<'a> {
     pub(super) before: String,
-    pub(super) name: Option<&'a str>,
+    pub(super) name: Option<Cow<'a, str>>,
     pub(super) after: String,
 }
 
@@ -44,7 +46,7 @@ impl Words {
 
 impl<'a> Told<'a> {
     /// `text` with the values filled in, and the name where `{name}` stands.
-    pub(super) fn of(text: &str, name: &'a str, values: &[(&str, &str)]) -> Self {
+    pub(super) fn of(text: &str, name: Cow<'a, str>, values: &[(&str, &str)]) -> Self {
         match text.split_once("{name}") {
             Some((before, after)) => {
                 Self { before: fill(before, values), name: Some(name), after: fill(after, values) }
@@ -98,13 +100,17 @@ mod tests {
 
     #[test]
     fn a_name_stands_apart_once() {
-        let told = |before: &str, name, after: &str| Told { before: before.to_owned(), name, after: after.to_owned() };
+        let told = |before: &str, name: Option<&'static str>, after: &str| Told {
+            before: before.to_owned(),
+            name: name.map(Cow::Borrowed),
+            after: after.to_owned(),
+        };
         for (text, expected) in [
             ("Now {name} ends: {end}.", told("Now ", Some("{end}"), " ends: never.")),
             ("It ends: {end}.", told("It ends: never.", None, "")),
             ("{name}{name}", told("", Some("{end}"), "{name}")),
         ] {
-            assert_eq!(Told::of(text, "{end}", &[("end", "never")]), expected, "{text}");
+            assert_eq!(Told::of(text, "{end}".into(), &[("end", "never")]), expected, "{text}");
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::management::{ApiError, json};
 /// A form is a few texts and the names of choices.
 const LIMIT: usize = 64 * 1024;
 
+/// The fields that people fill in, in addition to those of scopes.
+const ENTERED: [&str; 7] = ["name", "description", "expiry", "date", "networks", "audience", "overlap"];
+
 /// The fields of a form, in order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Form(Vec<(String, String)>);
@@ -37,6 +40,23 @@ impl Form {
         check_content_type(&parts.headers)?;
         let body = json::read(body, LIMIT).await?;
         Ok((Self(form_urlencoded::parse(&body).into_owned().collect()), body.to_vec()))
+    }
+
+    /// Reads the body of a request, and gives the request back with it. `None` if it is no form.
+    pub(super) async fn peek(request: Request) -> Result<(Request, Option<Self>), ApiError> {
+        if check_content_type(request.headers()).is_err() {
+            return Ok((request, None));
+        }
+        let (parts, body) = request.into_parts();
+        let body = json::read(body, LIMIT).await?;
+        let form = Self(form_urlencoded::parse(&body).into_owned().collect());
+        Ok((Request::from_parts(parts, body.into()), Some(form)))
+    }
+
+    /// What a person has entered: neither the key of the form nor a field that no form has.
+    pub(super) fn entered(self) -> Vec<(String, String)> {
+        let is_entered = |name: &str| ENTERED.contains(&name) || name.starts_with("scopes-");
+        self.0.into_iter().filter(|(name, _)| is_entered(name)).collect()
     }
 
     pub(super) fn add(&mut self, name: &str, value: impl Into<String>) {
@@ -84,5 +104,5 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
         return Ok(());
     }
     let text = "content type: expected application/x-www-form-urlencoded";
-    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", text))
+    Err(ApiError::own(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", text))
 }

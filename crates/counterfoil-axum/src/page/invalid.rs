@@ -31,6 +31,26 @@ pub enum InvalidSettingsPage {
     },
     /// Tokens can be rotated, and no overlap is offered.
     NoOverlap,
+    /// A [public URL](SettingsPage::public_url) that is neither an http or https URL nor a path.
+    PublicUrl {
+        /// What was found and what is expected.
+        why: String,
+    },
+    /// A [trusted origin](SettingsPage::trusted_origin) that is none.
+    Origin {
+        /// What was found and what is expected.
+        why: String,
+    },
+    /// A [sign-in URL](SettingsPage::sign_in) that is neither an http or https URL nor a path.
+    SignIn {
+        /// The URL.
+        url: String,
+    },
+    /// A tag that is no [language](SettingsPage::language) tag, or is there twice.
+    Language {
+        /// The tag.
+        tag: String,
+    },
     /// An operation that cannot be left out, or that the page does not have.
     LeftOut {
         /// The operation.
@@ -48,6 +68,13 @@ impl std::fmt::Display for InvalidSettingsPage {
             Self::GroupTwice { key } => write!(f, "two groups of scopes have the key `{key}`"),
             Self::Overlap { overlap } => write!(f, "overlap of {overlap:?}: expected whole seconds, each once"),
             Self::NoOverlap => f.write_str("no overlap: expected at least one where tokens can be rotated"),
+            Self::PublicUrl { why } | Self::Origin { why } => f.write_str(why),
+            Self::SignIn { url } => {
+                write!(f, "sign-in url `{url}`: expected an http or https url, or a path that begins with one `/`")
+            }
+            Self::Language { tag } => {
+                write!(f, "language `{tag}`: expected a tag such as `ja` or `pt-BR`, each once")
+            }
             Self::LeftOut { operation } => {
                 write!(f, "{} left out: expected an operation of the page's, and not the list", operation.as_str())
             }
@@ -59,6 +86,9 @@ impl std::error::Error for InvalidSettingsPage {}
 
 impl SettingsPage {
     pub(super) fn check(&self) -> Result<(), InvalidSettingsPage> {
+        if let Some(invalid) = &self.invalid {
+            return Err(invalid.clone());
+        }
         // With two at its start it would be read as another host's.
         let is_rooted = self.path.starts_with('/') && !self.path.starts_with("//");
         if !is_rooted || self.path.split('/').any(|segment| segment == "{token_id}") {

@@ -19,11 +19,23 @@ const fn is_blank(character: char) -> bool {
 
 /// A text without the characters that set a direction (UAX #9, section 2), for where no element can keep it apart.
 pub(super) fn undirected(text: &str) -> Cow<'_, str> {
-    let sets_direction = |character: char| {
-        matches!(character,
-            '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if text.contains(sets_direction) { text.replace(sets_direction, "").into() } else { text.into() }
+    let is_mark = |character| matches!(character, '\u{61c}' | '\u{200e}'..='\u{200f}');
+    without(text, |character| is_mark(character) || turns(character))
+}
+
+/// A text without the characters that turn what follows them, such as U+202E: it is read as it is written. Marks of a
+/// direction, which texts from right to left need, stay.
+pub(super) fn upright(text: &str) -> Cow<'_, str> {
+    without(text, turns)
+}
+
+/// Embeddings, overrides and isolates (UAX #9, sections 2.1 to 2.5).
+const fn turns(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn without(text: &str, leaves_out: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if text.contains(&leaves_out) { text.replace(&leaves_out, "").into() } else { text.into() }
 }
 
 #[cfg(test)]
@@ -59,6 +71,19 @@ mod tests {
             ("مفتاح \u{200d}", "مفتاح \u{200d}"),
         ] {
             assert_eq!(undirected(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn text_that_would_be_turned_is_shown_upright() {
+        for (text, expected) in [
+            ("CI", "CI"),
+            ("invoice\u{202e}fdp.exe", "invoicefdp.exe"),
+            ("\u{202d}a\u{202c}\u{2066}b\u{2069}\u{2067}c\u{2068}", "abc"),
+            ("\u{200f}שלום\u{200e} (1)", "\u{200f}שלום\u{200e} (1)"),
+            ("👩\u{200d}💻", "👩\u{200d}💻"),
+        ] {
+            assert_eq!(upright(text), expected, "{text:?}");
         }
     }
 }

@@ -40,7 +40,7 @@ impl<M: PageSession> Visit<M> {
 
         let here = |pairs: &[(&str, &str)]| {
             let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-            let list = reply::list_of(&self.base);
+            let list = self.links.list();
             if query.is_empty() { list.to_owned() } else { format!("{list}?{query}") }
         };
         let kept: Vec<(&str, &str)> = status.map(|status| ("status", status)).into_iter().collect();
@@ -53,7 +53,7 @@ impl<M: PageSession> Visit<M> {
         }
         let can_create = page.has(Operation::Create) && self.session.owner(Operation::Create, &self.path).await.is_ok();
         let view = view::List {
-            frame: page.frame(&self.base, &words.title),
+            frame: page.frame(&self.links, &words.title),
             can_create,
             done: changed.as_ref().and_then(|(change, stored)| showing.done(*change, &stored.record)),
             filters: self.filters(status, here),
@@ -89,6 +89,7 @@ impl<M: PageSession> Visit<M> {
         let link = |status: Option<&'static str>, label| Link {
             href: here(status.map(|status| ("status", status)).as_slice()),
             label,
+            icon: None,
             is_current: status == chosen,
         };
         let is_all = page.usual == Statuses::ALL;
@@ -105,8 +106,9 @@ impl<M: PageSession> Visit<M> {
         let change = query(&request)?.done.as_deref().and_then(Change::of_segment);
         let allowed = self.allowed(&stored.record, &Change::ALL).await;
         let showing = self.showing();
+        let name = showing.name(&stored.record);
         let view = view::OneToken {
-            frame: self.page.frame(&self.base, showing.name(&stored.record)),
+            frame: self.page.frame(&self.links, &name),
             done: change.and_then(|change| showing.done(change, &stored.record)),
             facts: showing.facts(&stored),
             actions: showing.actions(&stored.record, &allowed),

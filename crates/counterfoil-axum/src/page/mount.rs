@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Router,
-    extract::{FromRequestParts, OriginalUri, RawPathParams, Request, rejection::RawPathParamsRejection},
-    http::StatusCode,
+    extract::{FromRequestParts, RawPathParams, Request, rejection::RawPathParamsRejection},
+    http::{Method, StatusCode, header},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, get},
 };
-use tower_http::csrf::CsrfLayer;
 
 use super::{
     InvalidSettingsPage, PageSession, SettingsPage,
     answer::Visit,
     change::Place,
+    form::Form,
+    language::Languages,
+    links::Links,
     reply::{self, Ours},
 };
 use crate::management::{ApiError, PathParams, guard};
@@ -32,6 +34,9 @@ impl SettingsPage {
     /// `Cache-Control: no-store` if it has no such header: the content security policy and what else stands around the page's
     /// own replies would break a page of the host's. An [`ApiError`] of its is shown as a page of ours.
     ///
+    /// A page that tells of an error has the [`ApiError`] in the extensions of its response, for your logs: what people read
+    /// holds no more than the [`Words`](super::Words) and your own texts.
+    ///
     /// # Errors
     ///
     /// [`InvalidSettingsPage`].
@@ -39,29 +44,36 @@ impl SettingsPage {
     /// # Panics
     ///
     /// As [`Router::route`] does, for paths that axum cannot tell apart.
-    pub fn router<M, S>(mut self) -> Result<Router<S>, InvalidSettingsPage>
+    pub fn router<M, S>(self) -> Result<Router<S>, InvalidSettingsPage>
     where
         M: PageSession + FromRequestParts<S>,
         S: Clone + Send + Sync + 'static,
     {
-        self.check()?;
-        self.settle();
         let root = self.path.trim_end_matches('/').to_owned();
-        let page = Arc::new(self);
+        let languages = Arc::new(Languages::of(self)?);
+        let page = Arc::clone(languages.first());
         let mut router = Router::new();
         for place in Place::all().filter(|place| page.has(place.operation())) {
             let (behind, depth) = place.behind();
-            let of_handler = Arc::clone(&page);
+            let of_handler = Arc::clone(&languages);
             let handler = move |session: M, path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
-                let page = Arc::clone(&of_handler);
+                let page = Arc::clone(of_handler.choose(session.language(), request.headers()));
                 async move {
-                    let base = base_of(&request, depth).ok_or_else(ApiError::not_found)?;
-                    // A name that is no text names nothing.
-                    let path = PathParams::from(&path.map_err(|_| ApiError::not_found())?);
-                    let now = page.registry.now()?;
-                    let mut response = Visit { page, session, path, base, now }.answer(place, request).await?;
+                    let links = Links::of(&request, depth, &page.public_url);
+                    let answer = async {
+                        let links = links.clone().ok_or_else(ApiError::not_found)?;
+                        // A name that is no text names nothing.
+                        let path = PathParams::from(&path.map_err(|_| ApiError::not_found())?);
+                        let (page, now) = (Arc::clone(&page), page.registry.now()?);
+                        Visit { page, session, path, links, now }.answer(place, request).await
+                    };
+                    // In the language of the session, which the layer around does not know.
+                    let mut response = match answer.await {
+                        Ok(response) => response,
+                        Err(error) => page.error(&links.unwrap_or_default(), error),
+                    };
                     response.extensions_mut().insert(Ours);
-                    Ok::<_, ApiError>(response)
+                    response
                 }
             };
             let methods = match place {
@@ -70,49 +82,58 @@ impl SettingsPage {
             };
             let path = format!("{root}{behind}");
             let path = if path.is_empty() { "/" } else { &path };
-            router = router.route(path, guarded(MethodRouter::new().on(methods, handler), &page, depth));
+            router = router.route(path, guarded(MethodRouter::new().on(methods, handler), &languages, depth));
         }
         for (behind, content_type, text) in [
             (STYLE, "text/css; charset=utf-8", Arc::clone(&page.style)),
             (SCRIPT, "text/javascript; charset=utf-8", Arc::clone(&page.script)),
         ] {
             let place = get(async move || (Extension(Ours), reply::asset(content_type, &text)));
-            router = router.route(&format!("{root}{behind}"), guarded(place, &page, 1));
+            router = router.route(&format!("{root}{behind}"), guarded(place, &languages, 1));
         }
         Ok(router)
     }
 }
 
-/// The path of the list, from that of a request which stands so many segments behind it.
-///
-/// A path that a browser would read as another host's is none: it would be written into links.
-fn base_of(request: &Request, depth: usize) -> Option<String> {
-    let original = request.extensions().get::<OriginalUri>().map_or(request.uri(), |OriginalUri(uri)| uri);
-    let mut base = original.path().trim_end_matches('/');
-    for _ in 0..depth {
-        base = &base[..base.rfind('/')?];
-    }
-    (!base.starts_with("//") && !base.contains('\\')).then(|| base.to_owned())
-}
-
 fn guarded<S: Clone + Send + Sync + 'static>(
     place: MethodRouter<S>,
-    page: &Arc<SettingsPage>,
+    languages: &Arc<Languages>,
     depth: usize,
 ) -> MethodRouter<S> {
-    let page = Arc::clone(page);
+    let cross_site = languages.first().cross_site.clone();
+    let languages = Arc::clone(languages);
     let guard = from_fn(move |request: Request, next: Next| {
-        let page = Arc::clone(&page);
+        let languages = Arc::clone(&languages);
         async move {
-            let base = base_of(&request, depth).unwrap_or_default();
-            let mut response = match page.shut(&request) {
-                Ok(()) => next.run(request).await,
-                Err(error) => error.into_response(),
+            let page = languages.choose(None, request.headers());
+            let links = Links::of(&request, depth, &page.public_url).unwrap_or_default();
+            let is_form = *request.method() == Method::POST;
+            let (mut response, kept) = match admitted(page, request, is_form).await {
+                Ok((request, form)) => (next.run(request).await, form),
+                Err(error) => (error.into_response(), None),
             };
-            let error = guard::error_of(&mut response).or_else(|| unspoken(&response));
-            reply::guarded(match error {
-                Some(error) => {
-                    let mut response = guard::reworded(response, page.error(&base, &error));
+            let is_ours = response.extensions().get::<Ours>().is_some();
+            let error = if is_ours { None } else { guard::error_of(&mut response).or_else(|| unspoken(&response)) };
+            let is_signed_out = !is_ours
+                && match &error {
+                    Some(error) => error.status == StatusCode::UNAUTHORIZED,
+                    None if page.sign_in.is_none() => false,
+                    // A redirect would lose what was entered.
+                    None => {
+                        response.status() == StatusCode::UNAUTHORIZED || is_form && response.status().is_redirection()
+                    }
+                };
+            let written = match (is_signed_out, error) {
+                (true, error) => {
+                    response.headers_mut().remove(header::LOCATION);
+                    Some(page.signed_out(&links, error.as_ref(), kept.map(Form::entered).as_deref()))
+                }
+                (false, Some(error)) => Some(page.error(&links, error)),
+                (false, None) => None,
+            };
+            reply::guarded(match written {
+                Some(written) => {
+                    let mut response = guard::reworded(response, written);
                     response.extensions_mut().insert(Ours);
                     response
                 }
@@ -121,11 +142,17 @@ fn guarded<S: Clone + Send + Sync + 'static>(
         }
     });
     // Around each place and not around the router, whose fallback would be the host's.
-    place.layer(CsrfLayer::new()).layer(guard)
+    place.layer(cross_site).layer(guard)
+}
+
+/// The request, and the form that it holds: kept in case there is no session for it.
+async fn admitted(page: &SettingsPage, request: Request, is_form: bool) -> Result<(Request, Option<Form>), ApiError> {
+    page.shut(&request)?;
+    if is_form { Form::peek(request).await } else { Ok((request, None)) }
 }
 
 /// The error that axum answers with a status alone.
 fn unspoken(response: &Response) -> Option<ApiError> {
     let is_method = response.status() == StatusCode::METHOD_NOT_ALLOWED;
-    is_method.then(|| ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "method not allowed"))
+    is_method.then(|| ApiError::own(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "method not allowed"))
 }

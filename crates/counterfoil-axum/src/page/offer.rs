@@ -2,7 +2,7 @@
 
 use counterfoil::{
     Audience, Grant, Lifetime, Name, Network, Owner, Registry, Restrictions, Scopes, Timestamp,
-    annotation::Description, text::InvalidText,
+    annotation::Description, restriction::InvalidNetwork, text::InvalidText,
 };
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     form::{Form, Wrong},
     lettering::is_visible,
     scopes::ScopeGroup,
+    words::Words,
 };
 use crate::management::ApiError;
 
@@ -84,9 +85,8 @@ impl Offer<'_> {
         let name = self.name(form).map_err(|error| wrong.push(error)).ok();
         let description = Some(form.text("description")).filter(|text| !text.is_empty()).map(Description::new);
         let description = description.transpose().unwrap_or_else(|error| {
-            let is_long = matches!(error, InvalidText::TooLong { .. });
-            let text = if is_long { &words.long_description } else { &words.wrong_description };
-            wrong.push(Wrong::new("description", text.as_ref()));
+            let text = of_text(&error, &words.long_description, &words.wrong_description);
+            wrong.push(Wrong::new("description", text));
             None
         });
         let lifetime = self.lifetime(form, registry).map_err(|error| wrong.push(error)).ok();
@@ -105,14 +105,10 @@ impl Offer<'_> {
 
     fn name(&self, form: &Form) -> Result<Name, Wrong> {
         let (words, text) = (&self.page.words, form.text("name"));
-        let wrong = |text: &str| Wrong::new("name", text);
         if !is_visible(text) {
-            return Err(wrong(&words.missing_name));
+            return Err(Wrong::new("name", words.missing_name.as_ref()));
         }
-        Name::new(text).map_err(|error| match error {
-            InvalidText::TooLong { .. } => wrong(&words.long_name),
-            _ => wrong(&words.wrong_name),
-        })
+        Name::new(text).map_err(|error| Wrong::new("name", of_text(&error, &words.long_name, &words.wrong_name)))
     }
 
     fn lifetime(&self, form: &Form, registry: &Registry) -> Result<Lifetime, Wrong> {
@@ -121,7 +117,7 @@ impl Offer<'_> {
             return expiries::read(form, &self.expiries, words, self.now);
         }
         let usual = registry.issue_policy().lifetime(None);
-        usual.map_err(|error| Wrong::new("", fill(&words.refused_expiry, &[("why", &error.to_string())])))
+        usual.map_err(|_| Wrong::new("", words.refused_expiry.as_ref()))
     }
 
     fn scopes(&self, form: &Form, wrong: &mut Vec<Wrong>) -> Scopes {
@@ -132,9 +128,10 @@ impl Offer<'_> {
                 Err(error) => wrong.push(error),
             }
         }
-        Scopes::from_texts(texts).unwrap_or_else(|error| {
-            let why = error.to_string();
-            wrong.push(Wrong::new("", fill(&self.page.words.refused_scopes, &[("why", &why)])));
+        Scopes::from_texts(texts).unwrap_or_else(|_| {
+            // INVARIANT: texts of scopes, of which there can only be too many.
+            let limit = Scopes::MAX_COUNT.to_string();
+            wrong.push(Wrong::new("", fill(&self.page.words.many_scopes, &[("limit", &limit)])));
             Scopes::none()
         })
     }
@@ -146,16 +143,41 @@ impl Offer<'_> {
         for text in networks {
             let added = text.parse::<Network>().and_then(|network| restrictions.add_network(network));
             if let Err(error) = added {
-                let why = error.to_string();
-                wrong.push(Wrong::new("networks", fill(&words.wrong_networks, &[("why", &why)])));
+                wrong.push(Wrong::new("networks", of_network(words, text, &error)));
                 break;
             }
         }
         match Some(form.text("audience")).filter(|text| !text.is_empty()).map(Audience::new) {
             Some(Ok(audience)) => restrictions.set_audience(audience),
-            Some(Err(_)) => wrong.push(Wrong::new("audience", words.wrong_audience.as_ref())),
+            Some(Err(error)) => {
+                let text = of_text(&error, &words.long_audience, &words.wrong_audience);
+                wrong.push(Wrong::new("audience", text));
+            }
             None => {}
         }
         restrictions
+    }
+}
+
+/// What is said of a text that cannot be taken.
+fn of_text(error: &InvalidText, long: &str, wrong: &str) -> String {
+    match error {
+        InvalidText::TooLong { found, limit, .. } => {
+            fill(long, &[("count", &found.to_string()), ("limit", &limit.to_string())])
+        }
+        _ => wrong.to_owned(),
+    }
+}
+
+/// What is said of a network that cannot be taken: of its text no more than a line.
+fn of_network(words: &Words, text: &str, error: &InvalidNetwork) -> String {
+    let network: String = text.chars().take(64).collect();
+    match error {
+        InvalidNetwork::HostBits { expected } => {
+            fill(&words.wrong_network_bits, &[("network", &network), ("expected", expected)])
+        }
+        InvalidNetwork::Mapped => fill(&words.wrong_network_mapped, &[("network", &network)]),
+        InvalidNetwork::TooMany => fill(&words.many_networks, &[("limit", &Restrictions::MAX_NETWORKS.to_string())]),
+        _ => fill(&words.wrong_networks, &[("network", &network)]),
     }
 }

@@ -8,8 +8,8 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
-use super::{SettingsPage, trouble::Trouble, view};
-use crate::management::ApiError;
+use super::{SettingsPage, links::Links, trouble::Trouble, view};
+use crate::management::{ApiError, Detail};
 
 /// Nothing but what the page brings itself: no inline script or style, no frame around it, no other place for its forms.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
@@ -33,7 +33,7 @@ const OWN: [HeaderName; 2] = [header::CACHE_CONTROL, header::REFERRER_POLICY];
 pub(super) fn page(status: StatusCode, view: &impl Template) -> Result<Response, ApiError> {
     let text = view.render().map_err(|_| {
         let text = "the page cannot be written";
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
+        ApiError::own(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
     })?;
     Ok((status, Html(text)).into_response())
 }
@@ -51,11 +51,6 @@ fn wait(response: &mut Response, time: Option<Duration>) {
         let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
-}
-
-/// Where the list stands, for the path that all others stand behind.
-pub(super) const fn list_of(base: &str) -> &str {
-    if base.is_empty() { "/" } else { base }
 }
 
 pub(super) fn see_other(path: &str) -> Response {
@@ -93,12 +88,12 @@ pub(super) fn safe_link(link: &str) -> Option<&str> {
 }
 
 impl SettingsPage {
-    /// The page for what came to nothing.
-    pub(super) fn error(&self, base: &str, error: &ApiError) -> Response {
+    /// The page for a request that failed. Only the application's own texts are shown as they are.
+    pub(super) fn error(&self, links: &Links, error: ApiError) -> Response {
         let words = &self.words;
         let text = match &*error.code {
-            "not_found" => &*words.error_not_found,
-            "foreign_form" => &words.error_foreign_form,
+            _ if error.detail == Detail::Application => &*error.text,
+            "not_found" => &words.error_not_found,
             "cross_site" => &words.error_cross_site,
             "token_not_allowed" => &words.error_token,
             "token_revoked" => &words.error_revoked,
@@ -108,13 +103,39 @@ impl SettingsPage {
             "request_in_flight" => &words.error_in_flight,
             "idempotency_key_reused" => &words.error_reused,
             "token_gone" => &words.error_gone,
+            "issuing_stopped" => &words.error_stopped,
+            "limit_reached" => &words.limit_reached,
+            "body_too_large" => &words.error_too_large,
             _ if error.status == StatusCode::SERVICE_UNAVAILABLE => &words.error_unavailable,
-            _ => &error.text,
+            _ if error.status.is_client_error() => &words.error_request,
+            _ => &words.error_internal,
         };
-        let link = error.link.as_deref().and_then(safe_link);
-        let view = view::Message { frame: self.frame(base, &words.error_title), text, link };
+        let link = error.link.as_deref().and_then(safe_link).map(|link| links.application(link));
+        let view = view::Message { frame: self.frame(links, &words.error_title), text, link };
         let mut response = page(error.status, &view).unwrap_or_else(|error| error.status.into_response());
         wait(&mut response, error.retry_after);
+        response.extensions_mut().insert(error);
         response
+    }
+
+    /// The page for a request without a session, which keeps what a form has sent.
+    pub(super) fn signed_out(
+        &self,
+        links: &Links,
+        error: Option<&ApiError>,
+        kept: Option<&[(String, String)]>,
+    ) -> Response {
+        let words = &self.words;
+        let text = error.filter(|error| error.detail == Detail::Application).map(|error| &*error.text);
+        let here: String = form_urlencoded::byte_serialize(links.here().as_bytes()).collect();
+        let view = view::SignedOut {
+            frame: self.frame(links, &words.signed_out),
+            text: text.unwrap_or(&words.signed_out_text),
+            link: error.and_then(|error| error.link.as_deref()).and_then(safe_link).map(|link| links.application(link)),
+            sign_in: self.sign_in.as_deref().map(|url| links.application(&url.replace("{path}", &here))),
+            kept,
+            action: links.here(),
+        };
+        page(StatusCode::UNAUTHORIZED, &view).unwrap_or_else(|error| error.status.into_response())
     }
 }

@@ -7,7 +7,7 @@ use counterfoil::Owner;
 use super::ScopeGroup;
 use crate::management::{Declined, PathParams, Session};
 
-/// The host's session, for the settings page: the [`Session`] of the management API, asked the same questions, and two
+/// The host's session, for the settings page: the [`Session`] of the management API, asked the same questions, and three
 /// that only a page has.
 ///
 /// ```
@@ -37,6 +37,12 @@ pub trait PageSession: Session {
     /// no age of their own, and end with the session. Every form holds an HMAC under it, by which the page knows that the form was shown to this session. The secret itself
     /// is never shown.
     fn form_secret(&self) -> impl AsRef<[u8]>;
+
+    /// The language tag that this person has chosen, such as `ja`. By default it is the best one in the request's
+    /// `Accept-Language` header. Only [languages of the page](super::SettingsPage::language) are shown.
+    fn language(&self) -> Option<&str> {
+        None
+    }
 
     /// The scopes that are offered for a new token of `owner`'s: `groups`, which the page was made with, unless the host
     /// knows better, such as the collections that this owner may see.

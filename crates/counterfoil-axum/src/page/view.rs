@@ -8,18 +8,18 @@ use super::{
     filling::{Told, fill},
     form::Wrong,
     lettering::undirected,
-    reply,
+    links::Links,
     words::Words,
 };
 
 /// The page around each content.
 pub(super) struct Frame<'a> {
     pub(super) words: &'a Words,
-    /// The list's own path, without `/` at its end.
-    pub(super) base: &'a str,
+    pub(super) links: &'a Links,
     /// What names the style and the script as they are now.
     pub(super) assets: &'a Assets,
-    pub(super) home: Option<&'a (String, String)>,
+    /// Label and address of the link above the page.
+    pub(super) home: Option<(&'a str, String)>,
     pub(super) heading: &'a str,
     pub(super) has_problem: bool,
 }
@@ -37,8 +37,12 @@ impl Frame<'_> {
         Self { has_problem: !wrong.is_empty(), ..self }
     }
 
+    fn base(&self) -> &str {
+        self.links.base()
+    }
+
     fn list(&self) -> &str {
-        reply::list_of(self.base)
+        self.links.list()
     }
 
     fn title(&self) -> String {
@@ -54,6 +58,8 @@ impl Frame<'_> {
 pub(super) struct Link<'a> {
     pub(super) href: String,
     pub(super) label: &'a str,
+    /// The lines of an icon that is shown in place of the label.
+    pub(super) icon: Option<&'static str>,
     pub(super) is_current: bool,
 }
 
@@ -136,5 +142,18 @@ pub(super) struct SentBefore<'a> {
 pub(super) struct Message<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) text: &'a str,
-    pub(super) link: Option<&'a str>,
+    pub(super) link: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "page/signed_out.html")]
+pub(super) struct SignedOut<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) text: &'a str,
+    pub(super) link: Option<String>,
+    pub(super) sign_in: Option<String>,
+    /// The fields of the form that was sent without a session.
+    pub(super) kept: Option<&'a [(String, String)]>,
+    /// Where that form is sent again.
+    pub(super) action: &'a str,
 }

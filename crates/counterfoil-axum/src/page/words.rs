@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 macro_rules! words {
     ($($name:ident: $text:literal,)*) => {
-        /// The texts of the page, in English unless the host says otherwise.
+        /// The texts of the page. They are in English by default.
         ///
-        /// In braces stands what is filled in: a text of the host's may name the same, or leave it out.
+        /// A name in braces is replaced by a value. Your text can use it too, or leave it out.
         #[derive(Debug, Clone, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Words {
@@ -14,6 +14,25 @@ macro_rules! words {
                 #[doc = concat!("“", $text, "”")]
                 pub $name: Cow<'static, str>,
             )*
+        }
+
+        impl Words {
+            /// Returns every text with its name, to be read from a file of translations, for example.
+            ///
+            /// ```
+            /// use counterfoil_axum::page::Words;
+            ///
+            /// let mut words = Words::default();
+            /// for (name, text) in words.iter_mut() {
+            ///     if name == "title" {
+            ///         *text = "API keys".into();
+            ///     }
+            /// }
+            /// assert_eq!(words.title, "API keys");
+            /// ```
+            pub fn iter_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Cow<'static, str>)> {
+                [$((stringify!($name), &mut self.$name),)*].into_iter()
+            }
         }
 
         impl Default for Words {
@@ -67,6 +86,7 @@ words! {
 
     unnamed: "Unnamed token",
     no_scopes: "No scopes",
+    more_scopes: "and {count} more",
     never_expires: "Never expires",
     expires_soon: "Expires soon",
     never_used: "Never used",
@@ -145,18 +165,26 @@ words! {
 
     problems: "There is a problem",
     missing_name: "Enter a name.",
-    long_name: "The name is too long: enter a shorter one.",
+    long_name: "The name has {count} characters. Enter at most {limit}.",
     wrong_name: "The name holds characters that cannot be shown: type it anew.",
-    long_description: "The description is too long: enter a shorter one.",
+    long_description: "The description has {count} characters. Enter at most {limit}.",
     wrong_description: "The description holds characters that cannot be shown: type it anew.",
     wrong_expiry: "Choose one of the expirations offered.",
     wrong_date: "Enter a day from today on, as year-month-day.",
-    refused_expiry: "This expiration is not allowed: {why}.",
+    late_expiry: "This expiration is too late. The last day allowed is {date}.",
+    refused_expiry: "This expiration is not allowed. Choose another one.",
+    fixed_expiry: "The token cannot end later, because its end is part of its text.",
     wrong_choice: "Choose among what is offered.",
     missing_choice: "Choose at least one.",
-    refused_scopes: "These scopes are not granted: {why}.",
-    wrong_networks: "Enter addresses or CIDR blocks, one per line: {why}.",
-    wrong_audience: "This is not the name of a service: enter a shorter one, of characters that can be shown.",
+    refused_scopes: "These scopes are not granted: {scopes}.",
+    many_scopes: "Choose fewer scopes: at most {limit}.",
+    long_token: "The token would be too long. Choose fewer scopes or networks.",
+    wrong_networks: "“{network}” is not an address or a CIDR block. Enter one per line, such as 192.0.2.0/24.",
+    wrong_network_bits: "“{network}” is not a network. Enter {expected} instead.",
+    wrong_network_mapped: "“{network}” is an IPv4 address in IPv6. Enter it as IPv4.",
+    many_networks: "Enter fewer networks: at most {limit}.",
+    long_audience: "The audience has {count} characters. Enter at most {limit}.",
+    wrong_audience: "The audience holds characters that cannot be shown: type it anew.",
     wrong_overlap: "Choose one of the times offered.",
     limit_reached: "You have as many tokens as are allowed. Revoke one that is no longer needed.",
     changed_meanwhile: "The token was changed meanwhile. This is how it is now: look again before you go on.",
@@ -164,7 +192,12 @@ words! {
     read_on: "Read more",
     error_title: "This did not work",
     error_not_found: "There is no such token, or no such page.",
-    error_foreign_form: "This form does not belong to your session. Open the page again.",
+    error_foreign_form: "Your session was renewed after this form was opened, and nothing was changed. Check what you entered and send it again.",
+    signed_out: "You are signed out",
+    signed_out_text: "Sign in to see this page.",
+    signed_out_form: "Nothing was changed. What you entered is kept on this page: sign in in a new tab, come back, and continue.",
+    sign_in: "Sign in",
+    resume: "Continue",
     error_cross_site: "The request came from another site, and nothing was changed.",
     error_token: "A token cannot manage tokens. Sign in instead.",
     error_unavailable: "This cannot be done now. Nothing is lost: try again in a moment.",
@@ -174,4 +207,8 @@ words! {
     error_reused: "This form was sent before, with something else in it. Open it anew.",
     error_gone: "This form was sent before, and what it made is no longer there. Open it anew.",
     error_method: "This page cannot be asked for in this way.",
+    error_request: "The request cannot be read. Go back and open the page again.",
+    error_too_large: "The form is too large. Go back and enter less.",
+    error_stopped: "No new tokens are issued now. Try again later.",
+    error_internal: "Something is wrong with this service. Ask an administrator.",
 }

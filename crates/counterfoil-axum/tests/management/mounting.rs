@@ -44,9 +44,17 @@ fn what_is_set_up_wrong_is_told_before_anything_is_served() {
         assert_eq!(found, expected);
         assert!(!found.to_string().is_empty());
     }
-    for origin in ["app.example.com", "https://app.example.com/", "https://app.example.com/x", "null", "*", ""] {
+    for origin in ["app.example.com", "https://app.example.com/x", "https://*.example.com", "null", "*", ""] {
         let found = Management::new(registry()).trusted_origin(origin).router::<User, ()>().unwrap_err();
-        assert!(matches!(&found, InvalidManagement::Origin { why } if !why.is_empty()), "{origin}: {found:?}");
+        assert!(matches!(&found, InvalidManagement::Origin { why } if why.contains(origin)), "{origin}: {found:?}");
+    }
+    for url in ["acme", "//evil.example", "ftp://tools.example.com", "https://tools.example.com/acme?x", "/a/../b", ""]
+    {
+        let found = Management::new(registry()).public_url(url).router::<User, ()>().unwrap_err();
+        assert!(
+            matches!(&found, InvalidManagement::PublicUrl { .. } | InvalidManagement::Origin { .. }),
+            "{url}: {found:?}"
+        );
     }
 }
 

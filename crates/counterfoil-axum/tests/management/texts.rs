@@ -16,7 +16,7 @@ async fn created(rig: &Rig, name: &str, value: Value) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_text_is_taken_up_to_its_limit_in_bytes() {
+async fn text_is_taken_up_to_its_limit_in_characters() {
     let rig = Rig::plain();
     let id = rig.id().await;
     for (path, name, limit) in [
@@ -32,8 +32,12 @@ async fn a_text_is_taken_up_to_its_limit_in_bytes() {
         for (text, is_taken) in [
             ("x".repeat(limit), true),
             ("x".repeat(limit + 1), false),
-            ("\u{e9}".repeat(limit / 2), true),
-            ("\u{e9}".repeat(limit / 2 + 1), false),
+            ("\u{e9}".repeat(limit), true),
+            ("\u{e9}".repeat(limit + 1), false),
+            ("\u{1f511}".repeat(limit), true),
+            ("\u{1f511}".repeat(limit + 1), false),
+            ("e\u{301}".repeat(limit / 2), true),
+            ("e\u{301}".repeat(limit / 2 + 1), false),
             ("\u{1f511}".into(), true),
             (" ".into(), true),
             ("<script>\"'\\".into(), true),
@@ -50,7 +54,7 @@ async fn a_text_is_taken_up_to_its_limit_in_bytes() {
             };
             body[name] = json!(text);
             let reply = rig.send(post(&*path, body)).await;
-            let seen = format!("{path} {name} {} bytes: {}", text.len(), reply.text);
+            let seen = format!("{path} {name} {} characters: {}", text.chars().count(), reply.text);
             assert_eq!(reply.status < 300, is_taken, "{seen}");
             if !is_taken {
                 assert_eq!(reply.verdict(), (400, name), "{seen}");

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    net::SocketAddr,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -31,6 +32,8 @@ impl Setting {
 /// A browser in which ann is signed in. What it cannot do, it panics at: with the page as it stands.
 pub(crate) struct Browser<'a> {
     host: &'a Host,
+    /// Where paths begin.
+    base: String,
     client: Client,
     driver: Child,
     _profile: tempfile::TempDir,
@@ -66,6 +69,11 @@ fn driver() -> Option<(Child, u16)> {
 impl<'a> Browser<'a> {
     /// None, and said aloud, where the machine has no Chromium; unless it must have one.
     pub(crate) fn start(host: &'a Host, setting: Setting) -> Option<Self> {
+        Self::behind(host, setting, &format!("http://{}", host.address), None)
+    }
+
+    /// A browser that reaches the host of `base` at another address: at that of a proxy, if there is one.
+    pub(crate) fn behind(host: &'a Host, setting: Setting, base: &str, proxy: Option<SocketAddr>) -> Option<Self> {
         let Some((driver, port)) = driver() else {
             let text = "NOT TESTED in a browser: there is no chromedriver. `apt-get install chromium chromium-driver`";
             assert!(std::env::var_os("COUNTERFOIL_REQUIRE_TOOLS").is_none(), "{text}");
@@ -89,6 +97,9 @@ impl<'a> Browser<'a> {
         .map(str::to_owned)
         .into();
         arguments.push(format!("--user-data-dir={}", profile.path().display()));
+        if let Some(proxy) = proxy {
+            arguments.push(format!("--host-resolver-rules=MAP *.example {proxy}"));
+        }
         let capabilities = json!({
             "goog:chromeOptions": { "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL" },
@@ -98,7 +109,7 @@ impl<'a> Browser<'a> {
                 .capabilities(serde_json::from_value(capabilities).unwrap())
                 .connect(&format!("http://127.0.0.1:{port}")),
         );
-        let browser = Self { host, client: client.unwrap(), driver, _profile: profile };
+        let browser = Self { host, base: base.to_owned(), client: client.unwrap(), driver, _profile: profile };
         let (width, scale) = (setting.width, setting.scale);
         let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": scale, "mobile": width < 500 });
         browser.devtools("Emulation.setDeviceMetricsOverride", metrics);
@@ -119,7 +130,17 @@ impl<'a> Browser<'a> {
     }
 
     pub(crate) fn go(&self, path: &str) {
-        self.wait(self.client.goto(&format!("http://{}{path}", self.host.address)));
+        self.wait(self.client.goto(&format!("{}{path}", self.base)));
+    }
+
+    /// Signs in in another tab, and comes back to this one.
+    pub(crate) fn sign_in_elsewhere(&self) {
+        let here = self.wait(self.client.window());
+        let tab = self.wait(self.client.new_window(true));
+        self.wait(self.client.switch_to_window(tab.handle));
+        self.go("/sign-in/ann");
+        self.wait(self.client.close_window());
+        self.wait(self.client.switch_to_window(here));
     }
 
     pub(crate) fn back(&self) {

@@ -2,8 +2,15 @@
 
 use std::time::Duration;
 
+use axum::{
+    middleware::map_response,
+    response::{AppendHeaders, Response},
+};
 use counterfoil::{Expiry, IssuePolicy, Lifetime, policy::Lifetimes};
-use counterfoil_axum::page::{Expiries, Field, ScopeChoice, ScopeGroup};
+use counterfoil_axum::{
+    management::ApiError,
+    page::{Expiries, Field, ScopeChoice, ScopeGroup},
+};
 
 use crate::{
     client::{PAGE, Reply, create, get},
@@ -240,15 +247,12 @@ fn people_are_told_what_to_mend() {
     for (field, value, expected) in [
         ("name", "", "Enter a name."),
         ("name", "\u{2066}\u{3164}", "Enter a name."),
-        ("name", name.as_str(), "The name is too long: enter a shorter one."),
+        ("name", name.as_str(), "The name has 201 characters. Enter at most 200."),
         ("name", "a\u{7}b", "The name holds characters that cannot be shown: type it anew."),
-        ("description", long.as_str(), "The description is too long: enter a shorter one."),
+        ("description", long.as_str(), "The description has 1001 characters. Enter at most 1000."),
         ("description", "a\u{7}b", "The description holds characters that cannot be shown: type it anew."),
-        (
-            "audience",
-            long.as_str(),
-            "This is not the name of a service: enter a shorter one, of characters that can be shown.",
-        ),
+        ("audience", long.as_str(), "The audience has 1001 characters. Enter at most 255."),
+        ("audience", "a\u{7}b", "The audience holds characters that cannot be shown: type it anew."),
     ] {
         let ask = create(&host, &[("name", "CI"), ("expiry", "30")]).without(field).with(field, value);
         let reply = ask.send(&host);
@@ -295,7 +299,8 @@ fn a_date_stays_within_the_longest_lifetime() {
         assert_eq!(reply.status, status, "{date}: {reply:?}");
         if status == 422 {
             assert_eq!(problems(&reply), ["date"]);
-            assert!(reply.of_id("date-error").unwrap().contains("at most 30 days"), "{reply:?}");
+            let expected = "This expiration is too late. The last day allowed is 2026-01-30.";
+            assert_eq!(reply.of_id("date-error"), Some(expected), "{reply:?}");
         }
     }
     assert!(!get(format!("{PAGE}/new")).send(&Host::plain()).has(" max=\""));
@@ -416,10 +421,17 @@ fn what_must_be_chosen_says_so_before_it_is_sent() {
 
 #[test]
 fn groups_of_a_session_that_cannot_be_told_apart_are_its_hosts_mistake() {
-    let host = Host::plain();
+    // The application's log has the reason, and the person's page has not.
+    let log = async |response: Response| {
+        let why = response.extensions().get::<ApiError>().map(|error| error.text.to_string());
+        (AppendHeaders(why.map(|why| ("x-log", why))), response)
+    };
+    let host = Host::mounted(policy(), |page, _| page, |router| router.layer(map_response(log)));
     for (user, text) in [("twice", "two groups of scopes"), ("dash", "key `catalog-among`")] {
         let shown = get(format!("{PAGE}/new")).by(user).send(&host);
-        assert!(shown.status == 500 && shown.has(text) && !shown.has("<form"), "{user}: {shown:?}");
+        assert!(shown.status == 500 && !shown.has(text) && !shown.has("<form"), "{user}: {shown:?}");
+        assert!(shown.has("Something is wrong with this service"), "{user}: {shown:?}");
+        assert!(shown.header("x-log").unwrap().contains(text), "{user}: {shown:?}");
     }
 }
 

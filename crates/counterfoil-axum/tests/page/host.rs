@@ -33,12 +33,13 @@ pub(crate) fn at(millis_after_start: i64) -> Timestamp {
 }
 
 /// Whoever the cookie `session` names, such as `ann.and-a-long-secret`, for whom the cookie `for` names, in the mood that the
-/// cookie `mood` says.
+/// cookie `mood` says, reading the language that the cookie `language` says.
 pub(crate) struct User {
     name: String,
     owner: String,
     secret: String,
     mood: Option<Declined>,
+    language: Option<String>,
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -60,7 +61,8 @@ impl<S: Sync> FromRequestParts<S> for User {
                 });
                 let name = session.split('.').next().unwrap().to_owned();
                 let owner = cookie(&parts.headers, "for").unwrap_or(&name).to_owned();
-                Ok(Self { name, owner, secret: session.to_owned(), mood })
+                let language = cookie(&parts.headers, "language").map(str::to_owned);
+                Ok(Self { name, owner, secret: session.to_owned(), mood, language })
             }
             None => {
                 let error = ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "sign in first");
@@ -106,6 +108,10 @@ impl Session for User {
 impl PageSession for User {
     fn form_secret(&self) -> impl AsRef<[u8]> {
         &self.secret
+    }
+
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
     }
 
     async fn scope_groups(

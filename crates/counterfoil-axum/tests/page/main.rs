@@ -13,8 +13,14 @@ mod guards;
 mod host;
 mod hosts;
 mod lists;
+#[path = "../nginx/mod.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod nginx;
 mod owners;
 mod pages;
 mod pictures;
+mod proxies;
+mod signing_in;
+mod translated;
 mod twice;
 mod writing;

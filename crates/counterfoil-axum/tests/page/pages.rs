@@ -43,7 +43,9 @@ fn a_name_is_text_whatever_it_looks_like() {
         }
         // Kept apart from the text around it, in whichever direction it runs.
         for page in [&shown[0], &shown[2], &shown[3], &made, &rotated] {
-            assert!(page.has(&format!("<bdi>{written}</bdi>")), "{name}: {page:?}");
+            let upright = written.replace('\u{202e}', "");
+            assert!(page.has(&format!("<bdi>{upright}</bdi>")), "{name}: {page:?}");
+            assert!(!page.has("\u{202e}"), "{name}: {page:?}");
         }
     }
 }
@@ -150,6 +152,16 @@ fn a_page_that_cannot_be_mounted_says_why() {
         (page().overlaps([overlap(0), overlap(500)]), InvalidSettingsPage::Overlap { overlap: overlap(500).0 }),
         (page().overlaps([overlap(0), overlap(0)]), InvalidSettingsPage::Overlap { overlap: overlap(0).0 }),
         (page().overlaps(Vec::<(Duration, &str)>::new()), InvalidSettingsPage::NoOverlap),
+        (page().sign_in("sign-in"), InvalidSettingsPage::SignIn { url: "sign-in".into() }),
+        (page().sign_in("//evil.example"), InvalidSettingsPage::SignIn { url: "//evil.example".into() }),
+        (page().sign_in("javascript:alert(1)"), InvalidSettingsPage::SignIn { url: "javascript:alert(1)".into() }),
+        (page().language("j a", |page| page), InvalidSettingsPage::Language { tag: "j a".into() }),
+        (page().language("EN", |page| page), InvalidSettingsPage::Language { tag: "EN".into() }),
+        (
+            page().language("ja", |page| page).language("JA", |page| page),
+            InvalidSettingsPage::Language { tag: "JA".into() },
+        ),
+        (page().language("ja", |page| page.overlaps(Vec::<(Duration, &str)>::new())), InvalidSettingsPage::NoOverlap),
         (page().without(Operation::List), InvalidSettingsPage::LeftOut { operation: Operation::List }),
         (page().without(Operation::Delete), InvalidSettingsPage::LeftOut { operation: Operation::Delete }),
         (SettingsPage::new(registry.clone()).path("tokens"), InvalidSettingsPage::Path { path: "tokens".into() }),
@@ -163,5 +175,14 @@ fn a_page_that_cannot_be_mounted_says_why() {
         ),
     ] {
         assert_eq!(page.router::<User, ()>().unwrap_err(), expected);
+    }
+    for origin in ["app.example.com", "https://app.example.com/x", "https://*.example.com", "null", ""] {
+        let found = page().trusted_origin(origin).router::<User, ()>().unwrap_err();
+        assert!(matches!(&found, InvalidSettingsPage::Origin { why } if why.contains(origin)), "{origin}: {found:?}");
+    }
+    for url in ["acme", "//evil.example", "/acme?x", "/{team}", "ftp://tools.example.com", ""] {
+        let found = page().public_url(url).router::<User, ()>().unwrap_err();
+        let is_expected = matches!(&found, InvalidSettingsPage::PublicUrl { why } if why.contains(url));
+        assert!(is_expected || matches!(found, InvalidSettingsPage::Origin { .. }), "{url}: {found:?}");
     }
 }

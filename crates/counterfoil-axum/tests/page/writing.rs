@@ -27,7 +27,7 @@ fn no_name_turns_the_title() {
     let (_, record) = host.issue("ann", "\u{202e}gnp.exe\u{2066}", Lifetime::days(90));
     let shown = get(format!("{PAGE}/{}", record.id())).send(&host);
     assert!(shown.has("<title>gnp.exe · Personal access tokens</title>"), "{shown:?}");
-    assert_eq!(shown.heading(), "\u{202e}gnp.exe\u{2066}", "where it is kept apart it stays");
+    assert_eq!(shown.heading(), "gnp.exe", "nor the text around it");
 }
 
 #[test]

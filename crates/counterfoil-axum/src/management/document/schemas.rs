@@ -1,9 +1,12 @@
 //! The schemas of bodies, under the host's names.
 
-use counterfoil::{Environment, IssuePolicy, Scope, UnknownScopes};
+use counterfoil::{Environment, IssuePolicy, Scope, UnknownScopes, annotation::Tag};
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema, Type, schema::AdditionalProperties},
+    openapi::{
+        ArrayBuilder, Object, ObjectBuilder, OneOf, OneOfBuilder, Ref, RefOr, Schema, Type,
+        schema::{AdditionalProperties, ArrayItems},
+    },
 };
 
 use crate::management::{
@@ -41,7 +44,8 @@ pub(in crate::management) fn all(settings: &Settings) -> Vec<(String, RefOr<Sche
         ("TokenRestrictions", whole::<RestrictionsView>()),
         ("TokenMark", whole::<MarkView>()),
         ("TokenStatus", object_of::<StatusName>()),
-        ("MintedToken", renamed(minted(shown()), names)),
+        ("IssuedToken", renamed(minted(shown(), false), names)),
+        ("ReplayedToken", renamed(minted(shown(), true), names)),
         ("TokenPage", renamed(page(), names)),
         ("CreateToken", renamed(closed(create(settings)), names)),
         ("CreateRestrictions", closed(object_of::<CreateRestrictions>())),
@@ -55,7 +59,18 @@ pub(in crate::management) fn all(settings: &Settings) -> Vec<(String, RefOr<Sche
         ("PreconditionFailedError", precondition),
     ]
     .map(|(name, object)| (name.to_owned(), RefOr::T(Schema::Object(object))))
-    .into()
+    .into_iter()
+    .chain([("MintedToken".to_owned(), RefOr::T(Schema::OneOf(either_minted())))])
+    .collect()
+}
+
+/// The reply to a request that makes a secret, told apart by the member `replayed`.
+fn either_minted() -> OneOf {
+    OneOfBuilder::new()
+        .item(Ref::from_schema_name("IssuedToken"))
+        .item(Ref::from_schema_name("ReplayedToken"))
+        .description(Some("A token, with its plaintext unless an earlier request of the same name has made it."))
+        .build()
 }
 
 fn any_scope() -> ObjectBuilder {
@@ -95,6 +110,9 @@ fn escaped(text: &str) -> String {
 
 /// The characters of a scope's segment (RFC 6749, section 3.3), without the separator and the star.
 const SEGMENT: &str = r"[!#-)+-9;-\[\]-~]+";
+
+/// A text without control characters.
+const NO_CONTROL: &str = r"^[^\x00-\x1F\x7F-\x9F]*$";
 
 /// What means something in a regular expression.
 const SPECIAL: &str = r".+?^$()[]{}|\/";
@@ -189,12 +207,20 @@ fn nullable_text(text: &str) -> Object {
     ObjectBuilder::new().schema_type(schema_type).description(Some(text)).build()
 }
 
-fn minted(mut token: Object) -> Object {
-    put(&mut token, "token", nullable_text("The plaintext. It cannot be shown again; null if the request came again."));
-    let replayed = ObjectBuilder::new().schema_type(Type::Boolean);
+/// What is replied to a request that has made a secret, or that repeats one which has.
+fn minted(mut token: Object, is_replayed: bool) -> Object {
+    let plaintext = match is_replayed {
+        false => {
+            ObjectBuilder::new().schema_type(Type::String).description(Some("The plaintext. It cannot be shown again."))
+        }
+        true => ObjectBuilder::new().schema_type(Type::Null).description(Some("The plaintext is not shown again.")),
+    };
+    put(&mut token, "token", plaintext);
+    let replayed = ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([is_replayed]));
     put(&mut token, "replayed", replayed.description(Some("Whether an earlier request of this name has made it.")));
     put(&mut token, "dropped_scopes", texts().description(Some("Scopes that were asked for and are unknown.")));
-    token.description = Some("A token, and its plaintext.".into());
+    let text = if is_replayed { "A token that an earlier request has made." } else { "A token, and its plaintext." };
+    token.description = Some(text.into());
     token
 }
 
@@ -211,6 +237,11 @@ fn create(settings: &Settings) -> Object {
     match &settings.demands.kind {
         Some(kind) => put(&mut create, "type", constant(kind)),
         None => drop(create.properties.remove("type")),
+    }
+    // The bounds of each tag, which the derived schema has no place for.
+    if let Some(RefOr::T(Schema::Array(tags))) = create.properties.get_mut("tags") {
+        let tag = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(Tag::MAX_CHARS));
+        tags.items = ArrayItems::RefOrSchema(Box::new(tag.pattern(Some(NO_CONTROL)).into()));
     }
     if settings.demands.restrictions {
         put(&mut create, "restrictions", Ref::from_schema_name("CreateRestrictions"));
