@@ -208,7 +208,7 @@ mod tests {
             let error = check(&text, "name", 8, LengthUnit::Characters).err().map(|error| error.to_string());
             assert_eq!(error, expected, "{text:?}");
         }
-        let empty = check("", "name", 8, LengthUnit::Characters).unwrap_err();
-        assert_eq!(empty.to_string(), "empty name: expected 1 to 8 characters");
+        let empty = check("", "name", 8, LengthUnit::Characters).map_err(|error| error.to_string());
+        assert_eq!(empty, Err("empty name: expected 1 to 8 characters".to_owned()));
     }
 }

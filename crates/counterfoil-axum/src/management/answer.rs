@@ -81,7 +81,7 @@ impl<M: Session> Asked<M> {
         let grant = create.grant(owner, session.actor(), &settings.demands, policy, now, names)?.metadata(metadata);
         if !grant.restrictions.networks().is_empty() && !settings.registry.are_client_addresses_known() {
             let field = format!("{}.networks", names.of("restrictions"));
-            return Err(ApiError::of_field(&field, &"no address of a client is known to this service"));
+            return Err(ApiError::of_field(&field, "no address of a client is known to this service"));
         }
         let grant = session.grant(grant).await?;
         let request = requests::named(&parts.headers, *operation, path, &body)?;

@@ -20,9 +20,13 @@ mod list_walks;
 mod lives;
 mod members;
 mod mounting;
+#[path = "../nginx/mod.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod nginx;
 mod paths;
 mod policy;
 mod preconditions;
+mod proxies;
 mod races;
 mod raw;
 mod repeats_later;

@@ -1,5 +1,6 @@
 //! Texts, tags, scopes and networks at their limits and over them.
 
+use counterfoil::MemoryStore;
 use serde_json::{Value, json};
 
 use crate::{
@@ -138,14 +139,53 @@ async fn a_network_has_one_spelling() {
 
 #[tokio::test]
 async fn metadata_come_back_as_they_were_given() {
-    let rig = Rig::plain();
-    for text in [
-        r#"{"a":[1,-1,1.5,true,null,"\u00e9",{}],"b":""}"#,
-        r#"{"n":9223372036854775807,"u":18446744073709551615}"#,
-        r#"{"z":1,"a":2}"#,
-    ] {
+    for (rig, text) in Rig::each().await.into_iter().flat_map(|rig| METADATA.map(|text| (rig.clone(), text))) {
         let ask = Ask::new("POST", "/tokens").text(format!(r#"{{"name":"CI","expires_in":60,"metadata":{text}}}"#));
+        let made = rig.send(ask).await;
+        assert_eq!(made.status, 201, "{text}: {}", made.text);
+        let stored = rig.now(made.body["id"].as_str().unwrap()).await;
+        for metadata in [&made.body["metadata"], &stored["metadata"]] {
+            assert_eq!(metadata, &serde_json::from_str::<Value>(text).unwrap(), "{text}");
+        }
+    }
+}
+
+const METADATA: [&str; 6] = [
+    r#"{"a":[1,-1,1.5,true,null,"\u00e9",{}],"b":""}"#,
+    r#"{"n":9223372036854775807,"u":18446744073709551615,"m":-9223372036854775808}"#,
+    r#"{"f":[0.1,1e23,5e-324,1.7976931348623157e308,1E+2,-0.5e-3]}"#,
+    r#"{"z":1,"a":2}"#,
+    r#"{"metadata":{"metadata":"12345678901234567890123"}}"#,
+    r#"{"a\\":"\"1e400"}"#,
+];
+
+#[tokio::test]
+async fn metadata_that_would_be_changed_are_refused() {
+    let rig = Rig::plain();
+    for (metadata, field) in [
+        (r#"{"id":12345678901234567890123}"#, "metadata"),
+        (r#"{"id":18446744073709551616}"#, "metadata"),
+        (r#"{"a":{"b":[0.1234567890123456789]}}"#, "metadata"),
+        (r#"{"a":9007199254740993.0}"#, "metadata"),
+        (r#"{"a":1e-400}"#, "metadata"),
+        (r#"{"a":1e400}"#, "invalid_request"), // no number of JSON's for the whole body
+        (r#"{"a":1,"a":1}"#, "metadata.a"),
+        (r#"{"a":[{"b":1,"\u0062":2}]}"#, "metadata.a[0].b"),
+        (r#"[1]"#, "metadata"),
+    ] {
+        let ask = Ask::new("POST", "/tokens").text(format!(r#"{{"name":"CI","expires_in":60,"metadata":{metadata}}}"#));
         let reply = rig.send(ask).await;
-        assert_eq!(reply.body["metadata"], serde_json::from_str::<Value>(text).unwrap());
+        assert_eq!(reply.verdict(), (400, field), "{metadata}: {}", reply.text);
+    }
+    // Under another name, and beside a number of another member that looks alike.
+    let renamed = Rig::new(
+        MemoryStore::new(),
+        |builder| builder,
+        |api| api.name("metadata", "extra").name("description", "metadata"),
+    );
+    for (extra, verdict) in [("7.25", (201, "")), ("12345678901234567890123", (400, "extra"))] {
+        let body = format!(r#"{{"name":"CI","expires_in":60,"metadata":"text","extra":{{"a":{extra}}}}}"#);
+        let reply = renamed.send(Ask::new("POST", "/tokens").text(body)).await;
+        assert_eq!(reply.verdict(), verdict, "{}", reply.text);
     }
 }

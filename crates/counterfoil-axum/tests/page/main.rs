@@ -9,6 +9,7 @@ mod browsing;
 mod changes;
 mod client;
 mod creating;
+mod display;
 mod guards;
 mod host;
 mod hosts;

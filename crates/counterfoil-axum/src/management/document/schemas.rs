@@ -29,6 +29,7 @@ pub(in crate::management) fn all(settings: &Settings) -> Vec<(String, RefOr<Sche
     let names = &settings.showing.names;
     let shown = || {
         let mut object = whole::<ManagedToken>();
+        open(&mut object, "metadata");
         if let Some(kind) = &settings.showing.kind {
             put(&mut object, "type", constant(kind));
         }
@@ -186,6 +187,13 @@ fn put(object: &mut Object, name: &str, schema: impl Into<RefOr<Schema>>) {
     }
 }
 
+/// Says that a member holds an object with any members: without that, some generators make one with none.
+fn open(object: &mut Object, name: &str) {
+    if let Some(RefOr::T(Schema::Object(member))) = object.properties.get_mut(name) {
+        member.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(true)));
+    }
+}
+
 fn constant(text: &str) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some([text])).build()
 }
@@ -234,6 +242,7 @@ fn page() -> Object {
 
 fn create(settings: &Settings) -> Object {
     let mut create = object_of::<Create>();
+    open(&mut create, "metadata");
     match &settings.demands.kind {
         Some(kind) => put(&mut create, "type", constant(kind)),
         None => drop(create.properties.remove("type")),
