@@ -198,6 +198,33 @@
 //! - At the end of the host call [`shutdown`](crate::Registry::shutdown): uses that are noted and not written are gone
 //!   with the process. Then [`flush`](crate::event::QueuedSink::flush) the queue, off the runtime if the sink is slow.
 //!
+//! # On SQLite
+//!
+//! One machine, and as many processes as you like. Next to `tokens.db` SQLite keeps `tokens.db-wal`, the write-ahead log
+//! with the latest acknowledged writes, and `tokens.db-shm`. The three files belong together.
+//!
+//! | do | because |
+//! |---|---|
+//! | mount the directory into a container, never `tokens.db` alone | the log would be in the container, and its writes lost with it. `SqliteStore::open` refuses such a file on Linux |
+//! | keep the directory on a local disk | SQLite's locks do not work over NFS or SMB, nor between a container host and its virtual machine |
+//! | back up with `VACUUM INTO`, with `.backup` of the `sqlite3` program, or with Litestream | a copy of `tokens.db` while it is in use lacks what is in the log, and may not be readable at all |
+//! | delete `tokens.db-wal` and `tokens.db-shm` before you put a backup in the place of `tokens.db` | SQLite would apply the old log to the new file |
+//! | watch the free space of the disk | on a full disk tokens verify, and every change fails with [`ReadOnly`](crate::store::StoreErrorKind::ReadOnly) until there is room. No restart is needed |
+//! | watch the size of `tokens.db-wal`: normal are 4 to 16 MiB | a reader that holds a transaction open, such as a shell or a backup program, makes the log grow with every write |
+//! | let [`maintain`](crate::Registry::maintain) run | each purge truncates the log to 16 MiB or less once no reader needs more |
+//! | give a process that only verifies the directory read-only, if another one writes | it sees every change. Alone in a read-only directory a file opens only with `SqliteOptions::immutable` |
+//!
+//! A backup of a store in use, into a file that does not exist yet:
+//!
+//! ```sql
+//! VACUUM INTO '/backups/tokens-2026-11-28.db';
+//! ```
+//!
+//! Changes that are not written within the store's deadline, five seconds by default, fail with
+//! [`Unavailable`](crate::store::StoreErrorKind::Unavailable) and are never written later. That happens when another
+//! process holds the file's lock, for example a long `VACUUM`. The error's
+//! [`is_transient`](crate::store::StoreError::is_transient) returns whether a retry can succeed.
+//!
 //! # On PostgreSQL
 //!
 //! `counterfoil-sqlx` with the feature `postgres`. Its page `counterfoil_sqlx::postgres` has the statements; this is
@@ -268,7 +295,7 @@
 //! | a leak is reported without it | find the token by owner or id, [`revoke`](crate::Registry::revoke) or [`rotate`](crate::Registry::rotate) at once | rotation keeps id, name and scopes, and goes on while minting is stopped |
 //! | a client rotates and the answer is lost | it asks again under the same key: [`rotate_once`](crate::Registry::rotate_once) | nothing is changed twice; the text cannot be shown again |
 //! | minting must stop | [`MintSwitch::stop`](crate::policy::MintSwitch::stop) on every node | tokens stay good; imports go on |
-//! | the store takes no writes | nothing for requests: tokens verify, uses stay noted | a revocation fails with [`ReadOnly`](crate::store::StoreErrorKind::ReadOnly); until it can be stored, let `at_use` refuse that token |
+//! | the store takes no writes, or its disk is full | nothing for requests: tokens verify, uses stay noted. Make room; no restart is needed | a revocation fails with [`ReadOnly`](crate::store::StoreErrorKind::ReadOnly); until it can be stored, let `at_use` refuse that token |
 //! | the store is away | nothing: every token gets "try again" | it is neither a refusal nor a pass |
 //! | the policy cannot answer | the same: "try again" | a deadline, or requests wait for as long as it does |
 //! | a server key may be known | [`rotating_server_keys`](super::rotating_server_keys), "After a break-in" | a switch of minting is no help: whoever has key and database makes tokens without you |

@@ -1,5 +1,5 @@
-//! Keeps the records of [`counterfoil`]'s personal access tokens in SQLite, in a file of their own or beside the host's
-//! tables, or in PostgreSQL, through the host's own [`sqlx`] pool.
+//! Stores for [`counterfoil`]'s personal access tokens in SQLite, in a file of their own or next to your application's
+//! tables, and in PostgreSQL, through your application's pool of [`sqlx`] 0.9.
 //!
 #![cfg_attr(feature = "sqlite", doc = "```")]
 #![cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
@@ -33,6 +33,26 @@
 //!
 //! Both may be on; they share nothing but their tables' names. One process is best served by SQLite, several nodes by
 //! PostgreSQL.
+//!
+//! # The version of sqlx
+//!
+//! A pool that you give to a store must be of sqlx 0.9. With a pool of another version the compiler reports "expected
+//! `Pool<Sqlite>`, found a different `Pool<Sqlite>`". If your application uses sqlx 0.8, for example because a session
+//! store needs it, there are two ways out, and both keep your own pool as it is:
+//!
+//! - Let the store open its own connections, which needs no type of sqlx: `SqliteStore::open` with a file of its own, or
+//!   with the path of your database.
+//! - Add sqlx 0.9 under another name, and make a second pool with it for the store:
+//!
+//!   ```toml
+//!   sqlx = { version = "0.8", features = ["runtime-tokio", "sqlite"] }
+//!   sqlx09 = { package = "sqlx", version = "0.9", default-features = false, features = ["runtime-tokio", "sqlite"] }
+//!   ```
+//!
+//! Both versions of sqlx link the same SQLite: Cargo chooses `libsqlite3-sys` 0.30, which both accept, so the two pools
+//! may share a file. This was tried with sqlx 0.8.6 and tower-sessions-sqlx-store 0.15. If Cargo reports two packages
+//! that link `sqlite3`, run `cargo update -p libsqlite3-sys --precise 0.30.1`. For PostgreSQL only the
+//! second way is left, with the feature `postgres`.
 //!
 //! Neither `sqlx/time` nor `sqlx/chrono` is turned on, so the times in the host's own queries stay what they are;
 //! `postgres` turns on `sqlx/uuid`.

@@ -36,6 +36,8 @@
 //!
 //! # The pool
 //!
+//! - The pool must be of sqlx 0.9; [the crate's page](crate#the-version-of-sqlx) has the way out for an application on
+//!   sqlx 0.8.
 //! - A pool that tries each connection before it hands it out, as sqlx's do unless told otherwise, adds a round trip to
 //!   every read. `test_before_acquire(false)` is safe with this store: a call that meets a dead connection, and is
 //!   known to have changed nothing, goes on with a live one.

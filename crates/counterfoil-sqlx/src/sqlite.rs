@@ -10,6 +10,21 @@
 //! begin with `counterfoil_`, and the migrations are recorded apart from yours, so both may be run in either order. If
 //! you want every migration in your own list, take the SQL from [`MIGRATIONS`] and open the store with
 //! [`SqliteStore::from_migrated_pool`].
+//!
+//! The pool must be of sqlx 0.9; [the crate's page](crate#the-version-of-sqlx) has the ways out for an application on
+//! sqlx 0.8.
+//!
+//! While the store writes, it sets the busy timeout of the connection that it uses, and restores it afterwards. It closes
+//! a connection that fails, and one that comes from the pool with an open transaction.
+//!
+//! # Many processes
+//!
+//! Any number of processes may have the file open, and SQLite lets one of them write at a time. The store asks for the
+//! write lock again after short random pauses until its [deadline](SqliteStore::deadline). Measured on two busy
+//! processors, with processes that do nothing but write: of 16 no write took longer than 0.2 seconds, and of 64 none
+//! longer than 2.4 seconds, at about 340 writes a second in all. With more processes, or a slower disk, writes begin to
+//! miss the deadline of five seconds. Several machines need PostgreSQL: SQLite must not be used over a network file
+//! system.
 
 mod fault;
 mod find;

@@ -13,7 +13,8 @@ use super::{
 use crate::migrate::Creation;
 
 impl PostgresStore {
-    /// Opens the store in your application's database, through its pool, and migrates it if its schema is older.
+    /// Opens the store in your application's database, through its pool of sqlx 0.9, and migrates it if its schema is
+    /// older.
     ///
     /// There must be a store in the search path: nothing is created, so a restored database whose search path was not
     /// set is an error and not an empty store that rejects every token.

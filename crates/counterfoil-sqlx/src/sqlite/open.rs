@@ -101,7 +101,8 @@ impl SqliteStore {
     /// # Errors
     ///
     /// [`NoStore`](StoreErrorKind::NoStore) if the file does not exist, is empty, is not a SQLite database or has no
-    /// tables of a store; [`Incomplete`](StoreErrorKind::Incomplete) if it has only some of them;
+    /// tables of a store; [`Incomplete`](StoreErrorKind::Incomplete) if it has only some of them, or if the file is
+    /// mounted without its directory;
     /// [`EditedMigration`](StoreErrorKind::EditedMigration) if a migration differs from the one that ran;
     /// [`NewerSchema`](StoreErrorKind::NewerSchema) if a newer version of this crate has changed the schema;
     /// [`Unavailable`](StoreErrorKind::Unavailable) if the file cannot be opened or is locked for longer than five
@@ -155,6 +156,8 @@ impl SqliteStore {
         check_path(&path, creation)?;
         if options.is_immutable {
             check_log(&path)?;
+        } else {
+            check_mount(&path)?;
         }
         Self::open_path(&path, &options, creation).await.map_err(|error| explain(error, &path))
     }
@@ -193,7 +196,8 @@ impl SqliteStore {
         Ok(Self::over(Writer::new(pool.clone(), Origin::Memory), Reader::new(pool, Origin::Memory)))
     }
 
-    /// Opens the store in your application's database, through its pool, and migrates it if its schema is older.
+    /// Opens the store in your application's database, through its pool of sqlx 0.9, and migrates it if its schema is
+    /// older. [The crate's page](crate#the-version-of-sqlx) has the ways out for an application on sqlx 0.8.
     ///
     /// The database must hold a store. [`from_pool_or_create`](Self::from_pool_or_create) creates one.
     ///
@@ -228,7 +232,7 @@ impl SqliteStore {
         Ok(Self::over_application_pool(pool))
     }
 
-    /// Opens the store in a database whose migrations your own migrator runs: those of
+    /// Opens the store, through a pool of sqlx 0.9, in a database whose migrations your own migrator runs: those of
     /// [`MIGRATIONS`](super::MIGRATIONS). Runs no migration and writes nothing.
     ///
     /// # Errors
@@ -320,6 +324,31 @@ fn check_log(path: &Path) -> Result<(), StoreError> {
         return Err(StoreErrorKind::Incomplete { location: path.display().to_string(), detail }.into());
     }
     Ok(())
+}
+
+/// Refuses a file that is mounted without its directory, as by `docker run -v ./tokens.db:/data/tokens.db`. The log next
+/// to it holds acknowledged writes, and would be in another place: lost with the container, and not seen by others who
+/// have the file open. Only Linux lists its mounts; elsewhere nothing is found.
+fn check_mount(path: &Path) -> Result<(), StoreError> {
+    let (Ok(path), Ok(mounts)) = (path.canonicalize(), std::fs::read_to_string("/proc/self/mountinfo")) else {
+        return Ok(());
+    };
+    if !mounts.lines().any(|mount| mount.split(' ').nth(4).is_some_and(|point| path == Path::new(&unescape(point)))) {
+        return Ok(());
+    }
+    let detail = format!(
+        "the file is mounted without its directory, so {} with the latest writes is in another place; mount the \
+         directory",
+        next_to(&path, "-wal").display()
+    );
+    Err(StoreErrorKind::Incomplete { location: path.display().to_string(), detail }.into())
+}
+
+/// A path of `/proc/self/mountinfo`, in which space, tab, line feed and backslash are written in octal.
+fn unescape(point: &str) -> String {
+    [(r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", r"\")]
+        .into_iter()
+        .fold(point.to_owned(), |point, (escaped, plain)| point.replace(escaped, plain))
 }
 
 /// Says why a file that is there cannot be opened, which SQLite does not, where the reason is its directory.

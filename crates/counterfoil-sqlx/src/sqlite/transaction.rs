@@ -7,7 +7,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     ops::{Deref, DerefMut},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -69,11 +69,13 @@ pub(super) struct Writer {
     // INVARIANT: held by the call that asks for the file's write lock, so that at most one connection of the pool waits
     // for it, in the order in which the calls came, and the others can read.
     turn: Arc<Semaphore>,
+    /// When the file's write lock was last found taken.
+    contention: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Writer {
     pub(super) fn new(pool: SqlitePool, origin: Origin) -> Self {
-        Self { pool, origin, turn: Arc::new(Semaphore::new(1)) }
+        Self { pool, origin, turn: Arc::new(Semaphore::new(1)), contention: Arc::default() }
     }
 
     /// Runs a change in a transaction. A commit that was sent is awaited beyond the deadline, so that its outcome is
@@ -107,21 +109,33 @@ impl Writer {
     /// changed when it comes to write, fails however long it waits.
     async fn begin(&self, end: Instant) -> Result<Lease, StoreError> {
         let (mut pauses, mut misplaced) = (0, 0);
+        // Without this the process that has just written would be the first again, while the others pause.
+        if self.contention.lock().is_ok_and(|seen| seen.is_some_and(|seen| seen.elapsed() < CONTENTION)) {
+            sleep(pause(LONGEST_PAUSE)).await;
+        }
+        let mut lease = Lease::writing(&self.pool, self.origin).await.map_err(fault)?;
         loop {
-            let mut lease = Lease::writing(&self.pool, self.origin).await.map_err(fault)?;
             match lease.execute("BEGIN IMMEDIATE").await {
                 Ok(()) => {
                     lease.wait_for_locks_until(end).await.map_err(fault)?;
                     return Ok(lease);
                 }
-                // Nothing was begun. Meanwhile the connection can serve a read.
                 Err(error) if is_busy(&error) => {
-                    lease.give_back().await;
+                    if let Ok(mut seen) = self.contention.lock() {
+                        *seen = Some(Instant::now());
+                    }
                     let pause = pause(pauses);
                     if Instant::now() + pause >= end {
+                        lease.give_back().await;
                         return Err(fault(error));
                     }
                     pauses += 1;
+                    // Nothing was begun. Meanwhile a connection of the application can serve a read.
+                    if self.origin == Origin::Store {
+                        sleep(pause).await;
+                        continue;
+                    }
+                    lease.give_back().await;
                     sleep(pause).await;
                 }
                 Err(error) if is_read_only(&error) => {
@@ -131,9 +145,11 @@ impl Writer {
                 // A transaction was left open on this connection: dropping the lease ends it.
                 Err(error) if is_misplaced(&error) && misplaced < self.pool.options().get_max_connections() => {
                     misplaced += 1;
+                    drop(lease);
                 }
                 Err(error) => return Err(fault(error)),
             }
+            lease = Lease::writing(&self.pool, self.origin).await.map_err(fault)?;
         }
     }
 }
@@ -353,9 +369,14 @@ impl Drop for Lease {
     }
 }
 
-/// Up to 1, 2, 4, 8 and 16 milliseconds. They are random, so that of many processes each has the same chance, and do
+/// How long a process goes on pausing before its writes after it has found the write lock taken.
+const CONTENTION: Duration = Duration::from_secs(1);
+
+const LONGEST_PAUSE: u32 = 5;
+
+/// Up to 1, 2, 4, 8, 16 and 32 milliseconds. They are random, so that of many processes each has the same chance, and do
 /// not grow further, so that none has less chance the longer it waits.
 fn pause(attempt: u32) -> Duration {
-    let most = 1_000_u64 << attempt.min(4);
+    let most = 1_000_u64 << attempt.min(LONGEST_PAUSE);
     Duration::from_micros(RandomState::new().hash_one(attempt) % most)
 }

@@ -1,6 +1,7 @@
 //! `SqliteStore` against the contracts of `TokenStore` and `IdempotencyStore`, on real files.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod backup;
 #[path = "../common/mod.rs"]
 mod common;
 mod damage;

@@ -81,20 +81,35 @@ async fn read_only_directory_that_another_process_writes_to_is_current() {
     assert!(detail.contains("tokens.db-wal"), "{detail}");
 }
 
+/// Its log would be in another place: the writes in it are not seen, or lost.
 #[tokio::test]
-async fn read_only_file_opens_for_reading() {
+async fn file_mounted_without_its_directory_is_refused() {
     let (directory, there) = file().await;
     let path = directory.path().join("tokens.db");
-    // Alone, in a directory that can be written.
     let Some(view) = ReadOnlyView::of(&path) else { return };
-    let store = SqliteStore::open(view.path()).await.unwrap();
+    let link = directory.path().join("link.db");
+    std::os::unix::fs::symlink(view.path(), &link).unwrap();
+    for mounted in [view.path(), link.as_path()] {
+        for opened in [SqliteStore::open(mounted).await, SqliteStore::open_or_create(mounted).await] {
+            let error = opened.unwrap_err();
+            let StoreErrorKind::Incomplete { detail, .. } = error.kind() else { panic!("{error:?}") };
+            assert!(detail.contains("view-wal") && detail.contains("mount the directory"), "{detail}");
+        }
+    }
+    let store = SqliteStore::open_with(view.path(), SqliteOptions::default().immutable(true)).await.unwrap();
     assert_reads_and_refuses_writes(&store, &there).await;
-    store.close().await;
-    drop(view);
-    // Without a log, in a directory that cannot.
+    // The file under its own path is none.
+    SqliteStore::open(&path).await.unwrap();
+}
+
+/// A file without a log needs no other files to be read.
+#[tokio::test]
+async fn read_only_file_without_a_log_opens_for_reading() {
+    let (directory, there) = file().await;
+    let path = directory.path().join("tokens.db");
     let options = SqliteConnectOptions::new().filename(&path).journal_mode(SqliteJournalMode::Delete);
     SqliteConnection::connect_with(&options).await.unwrap().close().await.unwrap();
-    let view = ReadOnlyView::of(directory.path()).unwrap();
+    let Some(view) = ReadOnlyView::of(directory.path()) else { return };
     let store = SqliteStore::open(view.path().join("tokens.db")).await.unwrap();
     assert_reads_and_refuses_writes(&store, &there).await;
 }
