@@ -181,7 +181,8 @@
 //! ```
 //! use counterfoil::{
 //!     By, Grant, Keyring, Lifetime, MemoryStore, Owner, Record, Rotation, Timestamp, TokenFormat, TokenStore, Usage,
-//!     draw_server_key, record::Use, rotate::rotate, store::{RevokeTarget, StoreError, StoreErrorKind},
+//!     draw_server_key, record::Use, rotate::rotate,
+//!     store::{RevokeStep, RevokeTarget, StoreError, StoreErrorKind},
 //! };
 //! use std::{error::Error, time::Duration};
 //!

@@ -6,7 +6,11 @@ mod node;
 
 use std::time::Duration;
 
-use counterfoil::{By, MemoryStore, TokenStore as _, registry::Target};
+use counterfoil::{
+    By, MemoryStore, Owner, TokenStore as _,
+    registry::Target,
+    store::{Filter, RevokeTarget},
+};
 use counterfoil_cache::{CachedStore, Settings};
 use counterfoil_sqlx::SqliteStore;
 use node::{Node, OPERATIONS, act};
@@ -69,5 +73,35 @@ async fn each_operation_that_finds_its_work_done_is_seen_by_the_next_verificatio
         }
         assert_eq!(node.verdict(&told).await, beside.verdict(&told).await, "{operation}");
         assert_ne!(node.verdict(&told).await, "ok 1", "{operation}");
+    }
+}
+
+/// The token was revoked by another node before, and is counted in the first of two steps and named in none.
+#[tokio::test]
+async fn revocation_in_steps_is_seen_by_the_next_verification() {
+    for target in ["an owner", "a filter", "a list"] {
+        let store = MemoryStore::new();
+        let [node, beside] =
+            [(), ()].map(|()| Node::new(CachedStore::by_age(store.clone(), Settings::default().bound(MINUTE))));
+        let mut all = Vec::new();
+        for _ in 0..150 {
+            all.push(node.issue().await);
+        }
+        all.sort_by_key(|told| told.id);
+        let first = &all[0];
+        assert_eq!(node.verdict(first).await, "ok 1", "{target}");
+        beside.registry.revoke(first.id, By::unknown()).await.unwrap();
+        assert_eq!(node.verdict(first).await, "ok 1", "{target}: it has heard nothing");
+        let ann = Owner::new("ann").unwrap();
+        let target: RevokeTarget = match target {
+            "an owner" => ann.into(),
+            "a filter" => Filter::owner(ann).into(),
+            _ => RevokeTarget::Among { ids: all.iter().map(|told| told.id).collect(), filter: Filter::all() },
+        };
+        let revocation = node.registry.revoke_all(target.clone(), By::unknown()).await.unwrap();
+        assert_eq!((revocation.revoked.len(), revocation.already), (149, 1));
+        for told in &all {
+            assert_eq!(node.verdict(told).await, "revoked", "{target:?}");
+        }
     }
 }

@@ -10,6 +10,12 @@
 //! `--large` adds the look-ups among ten million records against those among ten thousand; `--rows=N` puts another
 //! number in the place of ten million, and `--pairs=N` in that of 101 pairs. PostgreSQL is the server that the tests
 //! would take.
+//!
+//! `--maintain`, or `--maintain=N` for another number than a million records, measures two runs of maintenance in place of
+//! all that, and the revocation of the owner that has 50,000 of the records. Standard output then holds a line for each:
+//! what was done, how long it took, how long a revocation of one token took meanwhile, and, on SQLite, how long the write
+//! lock of the file was held. The exit code is 1 if more than one in a hundred holds was longer than 100 milliseconds, or
+//! a run changed more than its bound.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,8 +31,9 @@ mod filling;
 mod floors;
 #[path = "../../../../benches/pairwise/mod.rs"]
 mod pairwise;
+mod upkeep;
 
-use std::{hint::black_box, process::ExitCode};
+use std::{hint::black_box, process::ExitCode, time::Duration};
 
 use cluster::{Database, Server};
 use counterfoil::{Registry, Selector, TokenStore};
@@ -67,6 +74,12 @@ fn main() -> ExitCode {
             ..THREADED
         },
     };
+    let maintained = number("--maintain=").or_else(|| is_given("--maintain").then_some(1_000_000));
+    if let Some(rows) = maintained {
+        print_machine();
+        let held = [maintain_sqlite(rows), maintain_postgres(rows)];
+        return if held.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
     let names: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     print_machine();
     stay_on_one_core();
@@ -211,6 +224,91 @@ fn lookup_postgres(settings: &Settings) -> Option<Measured> {
         small_database.drop().await;
     });
     Some(measured)
+}
+
+/// The most that one step of a run may change, and how long a lock may be held.
+const BOUND: u64 = 5000;
+const LONG: Duration = Duration::from_millis(100);
+
+fn maintain_sqlite(rows: u64) -> bool {
+    let runtime = runtime();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tokens.db");
+    runtime.block_on(filling::sqlite_for_upkeep(&path, rows, upkeep::now()));
+    print_size(std::fs::metadata(&path).unwrap().len(), rows);
+    runtime.block_on(async {
+        let store = SqliteStore::open(&path).await.unwrap();
+        let registry = upkeep::registry(store.clone());
+        let file = upkeep::lock_file(&path);
+        let mut is_held = true;
+        for number in 1..=2 {
+            let watch = upkeep::LockWatch::on(&file);
+            let (run, took) = upkeep::maintain(&registry).await;
+            is_held &= print_run("sqlite", number, &run, &took);
+            is_held &= print_holds(&watch.holds());
+        }
+        let watch = upkeep::LockWatch::on(&file);
+        let (revoked, took) = upkeep::revoke_all(&registry).await;
+        print_revocation("sqlite", revoked, &took);
+        is_held &= print_holds(&watch.holds());
+        store.close().await;
+        drop(file);
+        is_held
+    })
+}
+
+fn maintain_postgres(rows: u64) -> bool {
+    let Some(server) = Server::shared() else {
+        eprintln!("maintain_postgres: SKIPPED");
+        return true;
+    };
+    let runtime = runtime();
+    runtime.block_on(async {
+        let database = server.database().await;
+        let pool = database.pool(4).await;
+        let store = PostgresStore::from_pool_or_create(pool.clone()).await.unwrap();
+        filling::postgres_for_upkeep(&pool, rows, upkeep::now()).await;
+        let registry = upkeep::registry(store);
+        let mut is_held = true;
+        for number in 1..=2 {
+            let (run, took) = upkeep::maintain(&registry).await;
+            is_held &= print_run("postgres", number, &run, &took);
+            println!();
+        }
+        let (revoked, took) = upkeep::revoke_all(&registry).await;
+        print_revocation("postgres", revoked, &took);
+        println!();
+        pool.close().await;
+        database.drop().await;
+        is_held
+    })
+}
+
+fn print_run(store: &str, number: u32, run: &counterfoil::Maintained, took: &upkeep::Took) -> bool {
+    let counterfoil::Maintained { purged, warned, swept, .. } = *run;
+    print!("maintain_{store}\trun {number}\tpurged {purged}\twarned {warned}\tswept {swept}");
+    print_times(took);
+    [purged, warned, swept].iter().all(|count| *count <= BOUND)
+}
+
+fn print_revocation(store: &str, revoked: u64, took: &upkeep::Took) {
+    print!("revoke_all_{store}\trevoked {revoked}");
+    print_times(took);
+}
+
+fn print_times(upkeep::Took { time, waits }: &upkeep::Took) {
+    let (median, longest) = (upkeep::percentile(waits, 50), upkeep::percentile(waits, 100));
+    print!("\ttook {time:.1?}\tothers waited {median:.1?}, at most {longest:.1?} ({} asked)", waits.len());
+}
+
+fn print_holds(holds: &[Duration]) -> bool {
+    let (most, longest) = (upkeep::percentile(holds, 99), upkeep::percentile(holds, 100));
+    let long = holds.iter().filter(|hold| **hold >= LONG).count();
+    println!(
+        "\tlock held {} times, 99 % for {most:.1?}, longest {longest:.1?}, {long} of {LONG:?} or more",
+        holds.len()
+    );
+    most < LONG
 }
 
 fn print_size(bytes: u64, rows: u64) {
