@@ -121,3 +121,43 @@ impl Drop for Landing {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    /// Joins a read of its own when it is dropped: while the read that holds it is being given up.
+    struct JoinsOnDrop {
+        flights: Flights,
+        selector: Selector,
+        joined: Arc<Mutex<Option<Flight>>>,
+    }
+
+    impl Drop for JoinsOnDrop {
+        fn drop(&mut self) {
+            let (flight, is_ours) = self.flights.join(&[self.selector], pending::<Read>);
+            assert!(is_ours);
+            *self.joined.lock().unwrap() = Some(flight);
+        }
+    }
+
+    #[test]
+    fn read_that_is_given_up_leaves_the_next_one_on_the_list() {
+        let (flights, joined) = (Flights::default(), Arc::new(Mutex::new(None)));
+        let selector: Selector = "EXAMPLE".parse().unwrap();
+        let joins = JoinsOnDrop { flights: flights.clone(), selector, joined: Arc::clone(&joined) };
+        let (first, is_ours) = flights.join(&[selector], || async move {
+            let _joins = joins;
+            pending().await
+        });
+        assert!(is_ours);
+        assert!(first.clone().now_or_never().is_none());
+        drop(first);
+        assert!(joined.lock().unwrap().is_some());
+        let (_, is_ours) = flights.join(&[selector], pending::<Read>);
+        assert!(!is_ours, "the next one is under way");
+    }
+}

@@ -179,6 +179,35 @@ async fn another_reason_to_stand_aside_is_told() {
     assert!(told[1].contains("broken off") && told[2].contains("not sent"), "{told:?}");
 }
 
+#[tokio::test]
+async fn lost_heartbeat_between_two_that_come_back_ends_nothing() {
+    let hand = Hand::new(Fate::ComeBack);
+    let (node, events, _) = node(&hand, || {});
+    until_served(&node, &node.issue().await).await;
+    hand.beats(Fate::AreLost);
+    hand.next_beat().await;
+    hand.beats(Fate::ComeBack);
+    // A quarter of the bound each, so the lost one is older than the bound.
+    for _ in 0..6 {
+        hand.next_beat().await;
+    }
+    assert_eq!(serves(&events), [true]);
+}
+
+/// Nobody reported it, and no read showed it while the node did not listen.
+#[tokio::test]
+async fn change_while_the_node_does_not_listen_is_seen_once_it_does() {
+    let hand = Hand::new(Fate::ComeBack);
+    let (node, events, _) = node(&hand, || {});
+    let told = node.issue().await;
+    until_served(&node, &told).await;
+    let elsewhere = Node::new(CachedStore::by_age(node.store.inner().clone(), Settings::default()));
+    elsewhere.registry.revoke(told.id, By::unknown()).await.unwrap();
+    hand.say(None);
+    until(async || serves(&events) == [true, false, true]).await;
+    assert_eq!(node.verdict(&told).await, "revoked");
+}
+
 /// The lease begins when the heartbeat is sent. One that comes back late leaves the rest of the bound and no more.
 #[tokio::test]
 async fn late_heartbeat_leaves_the_rest_of_the_bound() {
@@ -317,4 +346,39 @@ async fn change_in_a_flood_is_seen_with_the_next_heartbeat() {
         .await;
     }
     assert_eq!(serves(&events), [true]);
+}
+
+#[tokio::test]
+async fn same_reason_to_stand_aside_is_reported_once() {
+    let hand = Hand::new(Fate::AreLost);
+    let (_node, events, _) = node(&hand, || {});
+    for _ in 0..3 {
+        hand.next_beat().await;
+        hand.say(None);
+        until(async || hand.signals.is_empty()).await;
+    }
+    hand.next_beat().await;
+    assert_eq!(serves(&events), [false]);
+}
+
+#[tokio::test]
+async fn heartbeats_are_a_quarter_of_the_bound_apart() {
+    let hand = Hand::new(Fate::ComeBack);
+    let waits = Arc::new(Mutex::new(Vec::new()));
+    let timer = {
+        let waits = Arc::clone(&waits);
+        move |time| {
+            waits.lock().unwrap().push(time);
+            tokio::time::sleep(time)
+        }
+    };
+    let settings = Settings::default().bound(BOUND);
+    let (_store, listening) =
+        CachedStore::by_lease(MemoryStore::new(), hand.clone(), settings, timer, |_: &CacheEvent| {});
+    tokio::spawn(listening);
+    hand.next_beat().await;
+    hand.next_beat().await;
+    // Each wait of the whole bound is the limit of one call: to listen, and to send.
+    let waits: Vec<_> = waits.lock().unwrap().iter().copied().filter(|wait| *wait != BOUND).collect();
+    assert!(!waits.is_empty() && waits.iter().all(|wait| *wait == BOUND / 4), "{waits:?}");
 }

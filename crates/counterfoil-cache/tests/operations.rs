@@ -7,7 +7,7 @@ mod node;
 use std::time::Duration;
 
 use counterfoil::{
-    By, MemoryStore, Owner, TokenStore as _,
+    By, MemoryStore, Owner, Record, TokenStore as _,
     registry::Target,
     store::{Filter, RevokeTarget},
 };
@@ -104,4 +104,19 @@ async fn revocation_in_steps_is_seen_by_the_next_verification() {
             assert_eq!(node.verdict(told).await, "revoked", "{target:?}");
         }
     }
+}
+
+/// The record was read after the change began, and before it was stored.
+#[tokio::test]
+async fn record_read_during_an_update_is_not_served_after_it() {
+    let node = Node::new(CachedStore::by_age(MemoryStore::new(), Settings::default().bound(MINUTE)));
+    let told = node.issue().await;
+    let stored = node.store.get(told.id).await.unwrap().unwrap().record;
+    let mut row = stored.to_row();
+    row.version += 1;
+    row.expires_at = Some(row.created_at);
+    let ended = Record::from_row(row).unwrap();
+    assert_eq!(node.verdict(&told).await, "ok 1");
+    node.store.update(&ended, stored.revision(), None, stored.created_at()).await.unwrap();
+    assert_eq!(node.verdict(&told).await, "expired");
 }
