@@ -71,16 +71,32 @@
 //! let mistyped = format!("{}{last}", &text[..text.len() - 1]);
 //! assert_eq!(refused(&mistyped), ParseError::Malformed(Malformed::Checksum));
 //!
-//! // Scan: the pattern finds, the parser drops what only looks like a token.
+//! // Scan: the pattern finds, the parser drops what only looks like a token. Search again from the next character then,
+//! // since a token may begin within a look-alike.
 //! let pattern = regex::Regex::new(&format.scanner_pattern())?;
 //! let fake = format.fake().expect("the format has a checksum");
-//! let page = format!("export AK={text} # not {fake}");
-//! let found: Vec<_> = pattern.find_iter(&page).map(|found| found.as_str()).collect();
-//! assert_eq!(found, [text, fake.as_str()]);
-//! let real: Vec<_> = found.into_iter().filter(|text| format.parse(text).is_ok()).collect();
-//! assert_eq!(real, [text]);
+//! let page = format!("export AK={text} # not {fake}, but url=%22{text}%22");
+//! let (mut tokens, mut at) = (Vec::new(), 0);
+//! while let Some(found) = pattern.find_at(&page, at) {
+//!     if format.parse(found.as_str()).is_ok() {
+//!         tokens.push(found.as_str());
+//!         at = found.end();
+//!     } else {
+//!         at = found.start() + 1;
+//!     }
+//! }
+//! assert_eq!(tokens, [text, text]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Scanning
+//!
+//! [`scanner_pattern`](crate::TokenFormat::scanner_pattern) does not ask for a word boundary around a token. In logs and
+//! source code a token often follows a letter or a digit: after the two characters `\n`, after `%3D` or `\u003d`, after a
+//! terminal's `ESC[1m`, or next to a letter of another script, which some engines count as a part of the word. The checksum
+//! drops what only looks like a token; a format without a checksum reports every look-alike. The pattern has neither
+//! look-around nor back-references, so it works in RE2, Go, Rust, Python, JavaScript and PCRE (`grep -P`). A text that hides the
+//! characters of the token themselves, such as base64 or `%5F` for `_`, must be decoded first.
 //!
 //! # Why widths are fixed
 //!

@@ -17,7 +17,7 @@ use crate::{alphabet::Alphabet, digest::ImportedDigests};
 ///     .secret(Alphabet::Base62, 32)
 ///     .checksum(Checksum::Crc32OfText)
 ///     .build()?;
-/// assert_eq!(format.scanner_pattern(), r"\bak_(?:live|test)_[0-9A-Za-z]{8}_[0-9A-Za-z]{38}\b");
+/// assert_eq!(format.scanner_pattern(), "ak_(?:live|test)_[0-9A-Za-z]{8}_[0-9A-Za-z]{38}");
 ///
 /// // A token for documentation: of the right shape, never valid.
 /// let fake = format.fake().expect("the format has a checksum");
@@ -97,9 +97,13 @@ impl TokenFormat {
     }
 
     /// A regular expression that finds this format's tokens in text, for secret scanners. Drop a finding that
-    /// [`parse`](Self::parse) refuses: its checksum says that it is no token.
+    /// [`parse`](Self::parse) refuses: its checksum says that it is not a token.
+    ///
+    /// The expression does not look at what surrounds a token, so that it also finds one in an escaped text (`\n`, `%3D`,
+    /// `\u003d`), behind a terminal's escape sequence, and between letters of any language. It uses literals, classes,
+    /// counts and one group that does not capture, which all common engines have in common.
     pub fn scanner_pattern(&self) -> String {
-        let mut pattern = format!(r"\b{}", self.head);
+        let mut pattern = self.head.to_string();
         if !self.environments.is_empty() {
             let names: Vec<_> = self.environments.iter().map(Environment::as_str).collect();
             pattern += &format!("(?:{})_", names.join("|"));
@@ -111,7 +115,7 @@ impl TokenFormat {
             pattern += &format!("{}{{{width}}}_", alphabet.class());
         }
         let (alphabet, width) = self.secret;
-        pattern + &format!(r"{}{{{}}}\b", alphabet.class(), width + self.check_width())
+        pattern + &format!("{}{{{}}}", alphabet.class(), width + self.check_width())
     }
 
     /// A token for documentation: it has the shape, raises a scanner's pattern, and its checksum is wrong. `None` if the
