@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn mint() -> Result<(), Box<dyn Error>> {
     // A service reads its keys from where it keeps secrets; these are worth nothing.
-    let keys = [SigningKey::ed25519("ed", &[7; 32])?, SigningKey::p256("es", &[7; 32])?];
+    let keys = [SigningKey::ed25519(&[7; 32]).with_kid("ed")?, SigningKey::p256(&[7; 32])?.with_kid("es")?];
     let keyring: Keyring = format!("k1:{}:mint", draw_server_key()?).parse()?;
     let mut tokens = Vec::new();
     for key in &keys {

@@ -24,7 +24,7 @@ use crate::{
 ///
 /// # pollster::block_on(async {
 /// # let keyring: counterfoil::Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse()?;
-/// let key = SigningKey::ed25519("2026-01", &[7; 32])?; // from a file or a secret manager
+/// let key = SigningKey::ed25519(&[7; 32]); // from a file or a secret manager
 /// let format = JwtFormat::builder("https://id.example").signing(key).build()?;
 /// let published = format.key_set().to_json(); // served by a route of the host's
 ///
@@ -178,7 +178,7 @@ impl JwtFormatBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidJwtFormat`] if there is no key, two of one name, or the issuer is no text of 1 to 255 bytes.
+    /// [`InvalidJwtFormat`] if there is no key, two different ones of one name, or the issuer is no text of 1 to 255 bytes.
     pub fn build(self) -> Result<JwtFormat, InvalidJwtFormat> {
         let Self { issuer, signing, verifying } = self;
         if issuer.is_empty() || issuer.len() > 255 || issuer.chars().any(char::is_control) {

@@ -5,12 +5,16 @@ mod vectors;
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
 use p256::ecdsa::{
     self,
     signature::{Signer, Verifier},
 };
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// A key that signs, with the name that tokens call it by (`kid`, RFC 7515, section 4.1.4).
@@ -20,6 +24,10 @@ use zeroize::Zeroizing;
 /// (RFC 6979), so that a weak random source cannot give the key away. The key is wiped when it is dropped, and `Debug`
 /// shows its name and algorithm alone.
 ///
+/// The name is the key's thumbprint (RFC 7638), unless you give another one with [`with_kid`](Self::with_kid). A thumbprint
+/// is different for each key, so that a verifier that has cached the key set finds an unknown name after a change of the
+/// key, and fetches the set again. A name of your own must never be given to a second key.
+///
 /// ```
 /// use counterfoil_jwt::SigningKey;
 ///
@@ -28,7 +36,9 @@ use zeroize::Zeroizing;
 /// MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 /// -----END PRIVATE KEY-----
 /// ";
-/// let key = SigningKey::from_pem("2026-01", pem)?;
+/// let key = SigningKey::from_pem(pem)?;
+/// assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"); // RFC 8037, appendix A.3
+/// let key = key.with_kid("2026-01")?;
 /// assert_eq!(format!("{key:?}"), "SigningKey(2026-01, EdDSA, ..)");
 /// # Ok::<(), counterfoil_jwt::InvalidKey>(())
 /// ```
@@ -44,16 +54,25 @@ enum Private {
     P256(Box<ecdsa::SigningKey>),
 }
 
+impl Private {
+    fn point(&self) -> Point {
+        match self {
+            Self::Ed25519(key) => Point::Ed25519(key.verifying_key()),
+            Self::P256(key) => Point::P256(*key.verifying_key()),
+        }
+    }
+}
+
 impl SigningKey {
     /// Reads PKCS#8 in PEM (`BEGIN PRIVATE KEY`, RFC 7468, section 10), as `openssl genpkey` writes it.
     ///
     /// # Errors
     ///
-    /// [`InvalidKey`] if it is anything else, a key of another kind, or the name is none.
-    pub fn from_pem(kid: &str, pem: &str) -> Result<Self, InvalidKey> {
+    /// [`InvalidKey`] if it is anything else, or a key of another kind.
+    pub fn from_pem(pem: &str) -> Result<Self, InvalidKey> {
         let ed25519 = || Ok(Private::Ed25519(Box::new(ed25519_dalek::SigningKey::from_pkcs8_pem(pem)?)));
         let p256 = || Ok(Private::P256(Box::new(ecdsa::SigningKey::from_pkcs8_pem(pem)?)));
-        Self::of_either(kid, ed25519, p256)
+        Self::of_either(ed25519, p256)
     }
 
     /// Reads PKCS#8 in DER (RFC 5958).
@@ -61,10 +80,10 @@ impl SigningKey {
     /// # Errors
     ///
     /// [`InvalidKey`] as for [`from_pem`](Self::from_pem).
-    pub fn from_pkcs8_der(kid: &str, der: &[u8]) -> Result<Self, InvalidKey> {
+    pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, InvalidKey> {
         let ed25519 = || Ok(Private::Ed25519(Box::new(ed25519_dalek::SigningKey::from_pkcs8_der(der)?)));
         let p256 = || Ok(Private::P256(Box::new(ecdsa::SigningKey::from_pkcs8_der(der)?)));
-        Self::of_either(kid, ed25519, p256)
+        Self::of_either(ed25519, p256)
     }
 
     /// Draws an Ed25519 key that is kept nowhere, for development and tests: what it signs ends with the process. A service
@@ -72,51 +91,54 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`InvalidKey::NoEntropy`] if the system gives no randomness, [`InvalidKey::Kid`].
-    pub fn draw(kid: &str) -> Result<Self, InvalidKey> {
+    /// [`InvalidKey::NoEntropy`] if the system gives no randomness.
+    pub fn draw() -> Result<Self, InvalidKey> {
         let drawn = Zeroizing::new(counterfoil::draw_server_key().map_err(|_| InvalidKey::NoEntropy)?);
         let mut secret = Zeroizing::new([0; 32]);
         // INVARIANT: a server key is the base64 of 32 bytes.
         STANDARD.decode_slice(&*drawn, &mut *secret).map_err(|_| InvalidKey::NoEntropy)?;
-        Self::ed25519(kid, &secret)
+        Ok(Self::ed25519(&secret))
     }
 
     /// An Ed25519 key by its 32 secret bytes: `d` of a JWK (RFC 8037, section 2).
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidKey::Kid`].
-    pub fn ed25519(kid: &str, secret: &[u8; 32]) -> Result<Self, InvalidKey> {
-        let private = Private::Ed25519(Box::new(ed25519_dalek::SigningKey::from_bytes(secret)));
-        Ok(Self { kid: Kid::new(kid)?, private })
+    pub fn ed25519(secret: &[u8; 32]) -> Self {
+        Self::of(Private::Ed25519(Box::new(ed25519_dalek::SigningKey::from_bytes(secret))))
     }
 
     /// A P-256 key by its secret number, 32 bytes, the highest first: `d` of a JWK (RFC 7518, section 6.2.2.1).
     ///
     /// # Errors
     ///
-    /// [`InvalidKey::Private`] if the number is none of the curve's, [`InvalidKey::Kid`].
-    pub fn p256(kid: &str, secret: &[u8; 32]) -> Result<Self, InvalidKey> {
+    /// [`InvalidKey::Private`] if the number is none of the curve's.
+    pub fn p256(secret: &[u8; 32]) -> Result<Self, InvalidKey> {
         let key = ecdsa::SigningKey::from_slice(secret).map_err(|_| InvalidKey::Private)?;
-        Ok(Self { kid: Kid::new(kid)?, private: Private::P256(Box::new(key)) })
+        Ok(Self::of(Private::P256(Box::new(key))))
+    }
+
+    /// With this name instead of the thumbprint.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey::Kid`] unless `kid` is 1 to 64 letters, digits, `-`, `.`, `_` and `~`.
+    pub fn with_kid(self, kid: &str) -> Result<Self, InvalidKey> {
+        Ok(Self { kid: Kid::new(kid)?, ..self })
+    }
+
+    fn of(private: Private) -> Self {
+        Self { kid: Kid::thumbprint(&private.point()), private }
     }
 
     fn of_either(
-        kid: &str,
         ed25519: impl FnOnce() -> Result<Private, ed25519_dalek::pkcs8::Error>,
         p256: impl FnOnce() -> Result<Private, ed25519_dalek::pkcs8::Error>,
     ) -> Result<Self, InvalidKey> {
         let private = ed25519().or_else(|_| p256()).map_err(|_| InvalidKey::Private)?;
-        Ok(Self { kid: Kid::new(kid)?, private })
+        Ok(Self::of(private))
     }
 
     /// The half that may be shown: what verifies.
     pub fn public(&self) -> PublicKey {
-        let point = match &self.private {
-            Private::Ed25519(key) => Point::Ed25519(key.verifying_key()),
-            Private::P256(key) => Point::P256(*key.verifying_key()),
-        };
-        PublicKey { kid: self.kid.clone(), point }
+        PublicKey { kid: self.kid.clone(), point: self.private.point() }
     }
 
     /// The name.
@@ -154,6 +176,29 @@ pub(crate) enum Point {
     P256(ecdsa::VerifyingKey),
 }
 
+/// The members of a JWK that say which key it is (RFC 7518, section 6.2.1; RFC 8037, section 2).
+pub(crate) struct Members {
+    pub(crate) kty: &'static str,
+    pub(crate) crv: &'static str,
+    pub(crate) x: String,
+    pub(crate) y: Option<String>,
+}
+
+impl Point {
+    pub(crate) fn members(&self) -> Members {
+        match self {
+            Self::Ed25519(key) => {
+                Members { kty: "OKP", crv: "Ed25519", x: URL_SAFE_NO_PAD.encode(key.as_bytes()), y: None }
+            }
+            Self::P256(key) => {
+                let sec1 = key.to_sec1_point(false);
+                let coordinate = |at: std::ops::Range<usize>| URL_SAFE_NO_PAD.encode(&sec1.as_bytes()[at]);
+                Members { kty: "EC", crv: "P-256", x: coordinate(1..33), y: Some(coordinate(33..65)) }
+            }
+        }
+    }
+}
+
 /// Of both kinds of signature: R and S (RFC 8032, section 5.1.6; RFC 7518, section 3.4).
 pub(crate) const SIGNATURE_LEN: usize = 64;
 
@@ -162,17 +207,17 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`InvalidKey`] if it is anything else, a key of another kind or a weak one, or the name is none.
-    pub fn from_pem(kid: &str, pem: &str) -> Result<Self, InvalidKey> {
+    /// [`InvalidKey`] if it is anything else, a key of another kind, or a weak one.
+    pub fn from_pem(pem: &str) -> Result<Self, InvalidKey> {
         let point = match ed25519_dalek::VerifyingKey::from_public_key_pem(pem) {
             Ok(key) => Point::Ed25519(key),
             Err(_) => Point::P256(ecdsa::VerifyingKey::from_public_key_pem(pem).map_err(|_| InvalidKey::Public)?),
         };
-        Self::of(kid, point)
+        Self::of(point)
     }
 
     /// By the coordinates of a JWK: `x` alone of an Ed25519 key, `x` and `y` of a P-256 key.
-    pub(crate) fn from_coordinates(kid: &str, x: &[u8; 32], y: Option<&[u8; 32]>) -> Result<Self, InvalidKey> {
+    pub(crate) fn from_coordinates(x: &[u8; 32], y: Option<&[u8; 32]>) -> Result<Self, InvalidKey> {
         let point = match y {
             None => Point::Ed25519(ed25519_dalek::VerifyingKey::from_bytes(x).map_err(|_| InvalidKey::Public)?),
             Some(y) => {
@@ -180,14 +225,29 @@ impl PublicKey {
                 Point::P256(ecdsa::VerifyingKey::from_sec1_bytes(&sec1).map_err(|_| InvalidKey::Public)?)
             }
         };
-        Self::of(kid, point)
+        Self::of(point)
     }
 
-    fn of(kid: &str, point: Point) -> Result<Self, InvalidKey> {
+    fn of(point: Point) -> Result<Self, InvalidKey> {
         if matches!(point, Point::Ed25519(key) if key.is_weak()) {
             return Err(InvalidKey::Public);
         }
-        Ok(Self { kid: Kid::new(kid)?, point })
+        Ok(Self { kid: Kid::thumbprint(&point), point })
+    }
+
+    /// With this name instead of the thumbprint.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey::Kid`] unless `kid` is 1 to 64 letters, digits, `-`, `.`, `_` and `~`.
+    pub fn with_kid(self, kid: &str) -> Result<Self, InvalidKey> {
+        Ok(Self { kid: Kid::new(kid)?, ..self })
+    }
+
+    /// The thumbprint of the key: SHA-256 of its required members, in unpadded base64 (RFC 7638, section 3; RFC 8037,
+    /// section 2).
+    pub fn thumbprint(&self) -> String {
+        Kid::thumbprint(&self.point).0.into()
     }
 
     /// The name.
@@ -237,6 +297,14 @@ impl Kid {
             return Err(InvalidKey::Kid);
         }
         Ok(Self(text.into()))
+    }
+
+    fn thumbprint(point: &Point) -> Self {
+        let Members { kty, crv, x, y } = point.members();
+        // The required members in the order of their names, without spaces. None of them needs escaping.
+        let y = y.map_or(String::new(), |y| format!(r#","y":"{y}""#));
+        let members = format!(r#"{{"crv":"{crv}","kty":"{kty}","x":"{x}"{y}}}"#);
+        Self(URL_SAFE_NO_PAD.encode(Sha256::digest(members)).into())
     }
 }
 

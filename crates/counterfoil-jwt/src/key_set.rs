@@ -1,16 +1,19 @@
 //! The public keys of an issuer, as a JSON Web Key Set (RFC 7517).
 
+use std::collections::HashMap;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::key::{Point, PublicKey};
+use crate::key::{Members, PublicKey};
 
 /// The public keys of an issuer: what it publishes, and what verifiers fetch.
 ///
 /// ```
 /// use counterfoil_jwt::{KeySet, SigningKey};
 ///
-/// let key = SigningKey::ed25519("2026-01", &[7; 32])?;
+/// let key = SigningKey::ed25519(&[7; 32]).with_kid("2026-01")?;
 /// let published = KeySet::new([key.public()])?.to_json();
 /// assert!(published.starts_with(r#"{"keys":[{"kty":"OKP","crv":"Ed25519","use":"sig","alg":"EdDSA","kid":"2026-01","x":"#));
 /// assert_eq!(KeySet::from_json(&published)?.keys(), [key.public()]);
@@ -32,7 +35,7 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// [`InvalidKeySet::Twice`] if two have one name.
+    /// [`InvalidKeySet::Twice`] if two different keys have one name. A key that is given twice is kept once.
     pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Result<Self, InvalidKeySet> {
         let mut set = Self::default();
         for key in keys {
@@ -42,10 +45,11 @@ impl KeySet {
     }
 
     fn insert(&mut self, key: PublicKey) -> Result<(), InvalidKeySet> {
-        if self.keys.iter().any(|other| other.kid() == key.kid()) {
-            return Err(InvalidKeySet::Twice { kid: key.kid().to_owned() });
+        match self.keys.iter().find(|other| other.kid() == key.kid()) {
+            Some(same) if *same == key => {}
+            Some(_) => return Err(InvalidKeySet::Twice { kid: key.kid().to_owned() }),
+            None => self.keys.push(key),
         }
-        self.keys.push(key);
         Ok(())
     }
 
@@ -58,45 +62,53 @@ impl KeySet {
     pub fn to_json(&self) -> String {
         let keys = self.keys.iter().map(Jwk::of).collect();
         // INVARIANT: texts, which are JSON always.
-        serde_json::to_string(&Document { keys }).unwrap_or_default()
+        serde_json::to_string(&Published { keys }).unwrap_or_default()
     }
 
     /// Reads a published document.
     ///
     /// Keys that cannot have signed these tokens are left out, as RFC 7517 (section 5) asks: of another kind or curve,
-    /// meant for another use or algorithm, without a name, or off the curve.
+    /// meant for another use or algorithm, without a name, off the curve, or not of a key's form at all. Unknown members are
+    /// ignored. A byte-order mark before the document is ignored as well (RFC 8259, section 8.1).
     ///
     /// # Errors
     ///
-    /// [`InvalidKeySet`] if it is no key set, names two keys alike, or gives a private key away.
+    /// [`InvalidKeySet`] if it is not a key set, if two different keys that can verify have one name, or if it gives a
+    /// private key of these kinds away.
     pub fn from_json(text: &str) -> Result<Self, InvalidKeySet> {
         if text.len() > Self::MAX_LEN {
             return Err(InvalidKeySet::TooLong { found: text.len() });
         }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let Document { keys } = serde_json::from_str(text).map_err(|_| InvalidKeySet::Json)?;
         let mut set = Self::default();
-        let mut kids = Vec::new();
-        for jwk in &keys {
-            if jwk.d.is_some() {
+        for text in keys {
+            let is_private = |members: HashMap<String, &RawValue>| members.get("d").is_some_and(|d| d.get() != "null");
+            if serde_json::from_str(text.get()).is_ok_and(is_private) {
                 return Err(InvalidKeySet::Private);
             }
-            let Some(kid) = &jwk.kid else { continue };
-            if kids.contains(&kid) {
-                return Err(InvalidKeySet::Twice { kid: kid.clone() });
+            let Ok(jwk) = serde_json::from_str::<Jwk>(text.get()) else { continue };
+            if let Some(key) = jwk.read() {
+                set.insert(key)?;
             }
-            kids.push(kid);
-            set.keys.extend(jwk.read());
         }
         Ok(set)
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Document {
+#[derive(Deserialize)]
+struct Document<'t> {
+    #[serde(borrow)]
+    keys: Vec<&'t RawValue>,
+}
+
+#[derive(Serialize)]
+struct Published {
     keys: Vec<Jwk>,
 }
 
-/// One key (RFC 7517, section 4; RFC 8037, section 2; RFC 7518, section 6.2.1). A member given twice is an error.
+/// One key (RFC 7517, section 4; RFC 8037, section 2; RFC 7518, section 6.2.1). A member given twice is an error, as is one
+/// of another type: the key is left out then.
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default)]
 struct Jwk {
@@ -115,21 +127,11 @@ struct Jwk {
     x: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     y: Option<String>,
-    /// Private: never written.
-    #[serde(skip_serializing)]
-    d: Option<serde_json::Value>,
 }
 
 impl Jwk {
     fn of(key: &PublicKey) -> Self {
-        let (kty, crv, x, y) = match &key.point {
-            Point::Ed25519(point) => ("OKP", "Ed25519", URL_SAFE_NO_PAD.encode(point.as_bytes()), None),
-            Point::P256(point) => {
-                let sec1 = point.to_sec1_point(false);
-                let coordinate = |at: std::ops::Range<usize>| URL_SAFE_NO_PAD.encode(&sec1.as_bytes()[at]);
-                ("EC", "P-256", coordinate(1..33), Some(coordinate(33..65)))
-            }
-        };
+        let Members { kty, crv, x, y } = key.point.members();
         Self {
             kty: kty.into(),
             crv: Some(crv.into()),
@@ -150,10 +152,10 @@ impl Jwk {
         let fits = |algorithms: &[&str]| self.alg.as_deref().is_none_or(|alg| algorithms.contains(&alg));
         match (self.kty.as_str(), crv, &self.y) {
             ("OKP", "Ed25519", None) if is_meant && fits(&["EdDSA", "Ed25519"]) => {
-                PublicKey::from_coordinates(kid, &x, None).ok()
+                PublicKey::from_coordinates(&x, None).ok()?.with_kid(kid).ok()
             }
             ("EC", "P-256", Some(y)) if is_meant && fits(&["ES256"]) => {
-                PublicKey::from_coordinates(kid, &x, Some(&coordinate(y)?)).ok()
+                PublicKey::from_coordinates(&x, Some(&coordinate(y)?)).ok()?.with_kid(kid).ok()
             }
             _ => None,
         }
@@ -177,8 +179,8 @@ pub enum InvalidKeySet {
     /// No key set at all.
     #[error("not a json web key set: expected an object with an array `keys`")]
     Json,
-    /// Two keys of one name: which of them verifies a token is anybody's guess.
-    #[error("two keys are named `{kid}`")]
+    /// Two different keys of one name: nothing shows which of them verifies a token.
+    #[error("two different keys are named `{kid}`")]
     Twice {
         /// The name.
         kid: String,

@@ -13,7 +13,7 @@
 //! # let keyring: counterfoil::Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse()?;
 //! # let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
 //! // The issuer: signs, publishes its keys, and can revoke.
-//! let format = JwtFormat::builder("https://id.example").signing(SigningKey::from_pem("2026-01", pem)?).build()?;
+//! let format = JwtFormat::builder("https://id.example").signing(SigningKey::from_pem(pem)?).build()?;
 //! let published = format.key_set().to_json();
 //! let registry = Registry::builder(format, keyring, MemoryStore::new()).build()?;
 //! let grant = Grant::new(Owner::new("user-42")?, Lifetime::days(1)).scopes("parts:read".parse()?);
@@ -78,9 +78,12 @@
 //!
 //! # Changing the signing key
 //!
-//! 1. Make a key: `openssl genpkey -algorithm ed25519` (or `-algorithm EC -pkeyopt ec_paramgen_curve:P-256`), under a new
-//!    name, since a name is never used twice.
-//! 2. Publish it: [`verifying`](JwtFormatBuilder::verifying) on all nodes, until every verifier has fetched the set anew.
+//! A key is named by its thumbprint (RFC 7638), so that no two keys have one name. Verifiers keep the set, and fetch it again
+//! when a token has a name that is not in it ([`UnknownKey`](OfflineError::UnknownKey)). A second key under an old name would
+//! never be fetched, and its tokens would have a wrong signature.
+//!
+//! 1. Make a key: `openssl genpkey -algorithm ed25519` (or `-algorithm EC -pkeyopt ec_paramgen_curve:P-256`).
+//! 2. Publish it: [`verifying`](JwtFormatBuilder::verifying) on all nodes, until every verifier has fetched the set again.
 //! 3. Sign with it: [`signing`](JwtFormatBuilder::signing), the earlier key now `verifying`.
 //! 4. Take the earlier key out once the last token that it signed has ended: the greatest lifetime later. Sooner, its
 //!    tokens are refused everywhere, which is the remedy if it has leaked. Rotating a token signs it anew.

@@ -16,7 +16,7 @@ use crate::{
 /// # use counterfoil::{Grant, Keyring, Lifetime, Owner};
 /// # use counterfoil_jwt::{JwtFormat, SigningKey};
 /// # let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse()?;
-/// # let format = JwtFormat::builder("https://id.example").signing(SigningKey::ed25519("2026-01", &[7; 32])?).build()?;
+/// # let format = JwtFormat::builder("https://id.example").signing(SigningKey::ed25519(&[7; 32])).build()?;
 /// # let now = counterfoil::Timestamp::from_unix_millis(1_767_225_600_000)?;
 /// # let grant = Grant::new(Owner::new("user-42")?, Lifetime::days(7)).scopes("parts:read".parse()?);
 /// # let (published, minted) = (format.key_set().to_json(), grant.mint(&format, &keyring, now)?);

@@ -1,5 +1,11 @@
 //! AuthPI: personal tokens that are JWTs, managed by an account's administrators for the users of its issuers.
 
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Write as _},
+    path::PathBuf,
+};
+
 use axum::{
     Json, Router,
     extract::{FromRef, FromRequestParts},
@@ -115,15 +121,50 @@ async fn users(_: Scoped<ReadUsers>) -> Json<Value> {
     Json(json!([{ "name": "Ann" }]))
 }
 
+/// The public keys of all that has signed, in a file next to the database: tokens of an earlier key are good until they end,
+/// also after a restart with a new one. A service whose tokens all end takes a key out once its last token has ended.
+struct KeptKeys {
+    file: PathBuf,
+}
+
+impl KeptKeys {
+    fn read(&self) -> Result<KeySet, Error> {
+        match fs::read_to_string(&self.file) {
+            Ok(json) => Ok(KeySet::from_json(&json).map_err(|error| format!("{}: {error}", self.file.display()))?),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(KeySet::default()),
+            Err(error) => Err(format!("{}: {error}", self.file.display()).into()),
+        }
+    }
+
+    /// Before the first token is signed, so that no key is forgotten.
+    fn write(&self, keys: &KeySet) -> Result<(), Error> {
+        let new = self.file.with_added_extension("new");
+        let mut file = File::create(&new)?;
+        file.write_all(keys.to_json().as_bytes())?;
+        file.sync_all()?;
+        Ok(fs::rename(new, &self.file)?)
+    }
+}
+
 impl Service for AuthPi {
     const NAME: &'static str = "authpi";
 
     fn build(ground: Ground) -> Result<Self, Error> {
+        // Each key is named by its thumbprint, so that a verifier which has cached the key set knows a new key from an old one.
         let key = match std::env::var("SIGNING_KEY") {
-            Ok(pem) => SigningKey::from_pem("1", &pem)?,
-            Err(_) => SigningKey::draw("1")?,
+            Ok(pem) => SigningKey::from_pem(&pem)?,
+            Err(_) => SigningKey::draw()?,
         };
-        let format = JwtFormat::builder(API).signing(key).build()?;
+        let kept =
+            ground.database.as_ref().map(|database| KeptKeys { file: database.with_added_extension("keys.json") });
+        let mut format = JwtFormat::builder(API);
+        for earlier in kept.as_ref().map(KeptKeys::read).transpose()?.unwrap_or_default().keys() {
+            format = format.verifying(earlier.clone());
+        }
+        let format = format.signing(key).build()?;
+        if let Some(kept) = kept {
+            kept.write(&format.key_set())?;
+        }
         let catalog =
             ScopeCatalog::builder().scope("read:users", "see users").scope("write:api-keys", "make and end API keys");
         let policy = IssuePolicy {

@@ -2,7 +2,9 @@
 
 #![allow(clippy::print_stdout, reason = "programs with a command line")]
 
-use std::{collections::BTreeMap, ffi::OsString, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, ffi::OsString, future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration,
+};
 
 use axum::{
     Router,
@@ -59,6 +61,8 @@ pub struct Ground {
     pub keyring: Keyring,
     /// The time, which a test moves.
     pub clock: Arc<dyn Clock>,
+    /// The file of the database, unless that is in memory.
+    pub database: Option<PathBuf>,
     /// What the service's [own options](Service::OPTIONS) are, if the command line has said it.
     pub options: BTreeMap<&'static str, String>,
 }
@@ -126,7 +130,8 @@ fn options<S: Service>() -> Result<Option<Options>, Error> {
 /// What stops it from starting, or its listener.
 pub async fn run<S: Service>() -> Result<(), Error> {
     let Some(options) = options::<S>()? else { return Ok(()) };
-    let store = match options.database {
+    let database = options.database.map(PathBuf::from);
+    let store = match &database {
         Some(file) => SqliteStore::open_or_create(file).await?,
         None => SqliteStore::in_memory().await?,
     };
@@ -134,8 +139,13 @@ pub async fn run<S: Service>() -> Result<(), Error> {
         Ok(keys) => keys.parse()?,
         Err(_) => format!("demo:{}:mint", counterfoil::draw_server_key()?).parse()?,
     };
-    let service =
-        S::build(Ground { store: store.clone(), keyring, clock: Arc::new(SystemClock), options: options.own })?;
+    let service = S::build(Ground {
+        store: store.clone(),
+        keyring,
+        clock: Arc::new(SystemClock),
+        database,
+        options: options.own,
+    })?;
     let listener = TcpListener::bind(options.listen).await?;
     let mut routes = service.router()?;
     if options.demo {

@@ -81,20 +81,79 @@ fn a_key_that_does_not_fit_is_left_out() {
 #[test]
 fn a_document_that_is_no_key_set_is_refused() {
     let twice = || InvalidKeySet::Twice { kid: "ed-1".into() };
-    let doubled = json!({ "keys": [key(json!({}))] }).to_string().replacen("\"x\"", "\"x\":\"AA\",\"x\"", 1);
     for (document, reason) in [
         (String::new(), InvalidKeySet::Json),
         ("[]".into(), InvalidKeySet::Json),
         ("{}".into(), InvalidKeySet::Json),
         (json!({ "keys": 7 }).to_string(), InvalidKeySet::Json),
-        (doubled, InvalidKeySet::Json),
-        (json!({ "keys": [key(json!({})), key(json!({}))] }).to_string(), twice()),
-        // Even where one of the two would be left out.
-        (json!({ "keys": [key(json!({})), es_key(json!({ "kid": "ed-1", "use": "enc" }))] }).to_string(), twice()),
+        (r#"{"keys":[],"keys":[]}"#.into(), InvalidKeySet::Json),
+        (json!({ "keys": [key(json!({})), es_key(json!({ "kid": "ed-1" }))] }).to_string(), twice()),
         (json!({ "keys": [key(json!({ "d": "AQAB" }))] }).to_string(), InvalidKeySet::Private),
+        (json!({ "keys": [key(json!({ "d": "AQAB", "alg": 7 }))] }).to_string(), InvalidKeySet::Private),
+        (
+            json!({ "keys": [key(json!({ "d": "AQAB", "exp": 7 }))] }).to_string().replace(":7", ":1e400"),
+            InvalidKeySet::Private,
+        ),
         (" ".repeat(KeySet::MAX_LEN + 1), InvalidKeySet::TooLong { found: KeySet::MAX_LEN + 1 }),
     ] {
         assert_eq!(KeySet::from_json(&document).unwrap_err(), reason, "{document:.200}");
     }
     assert_eq!(KeySet::from_json(r#"{"keys":[]}"#).unwrap().keys(), []);
+}
+
+/// A set as others publish it: each entry that does not concern these tokens is left out, and the others are read.
+#[test]
+fn odd_entry_does_not_spoil_the_set() {
+    let x = key(json!({}))["x"].as_str().unwrap().to_owned();
+    let rsa = json!({ "kty": "RSA", "kid": "ed-1", "use": "sig", "alg": "RS256", "n": "AQAB", "e": "AQAB" });
+    for odd in [
+        json!(null),
+        json!(7),
+        json!("key"),
+        json!([]),
+        json!({}),
+        rsa, // under the name of a key that is read
+        es_key(json!({ "kid": "ed-1", "use": "enc" })),
+        json!({ "kty": "oct", "kid": "ed-1", "k": x }),
+        json!({ "kty": "AKP", "kid": "pq", "alg": "ML-DSA-44", "pub": "AQAB" }),
+        key(json!({ "kid": 7 })),
+        key(json!({ "kid": ["ed-1"] })),
+        key(json!({ "kid": "a name with spaces" })),
+        key(json!({ "alg": 7 })),
+        key(json!({ "alg": ["EdDSA"] })),
+        key(json!({ "kty": ["OKP"] })),
+        key(json!({ "use": ["sig"] })),
+        key(json!({ "key_ops": "verify" })),
+        key(json!({ "key_ops": ["verify", 7] })),
+        key(json!({ "key_ops": {} })),
+        key(json!({ "x": 7 })),
+        key(json!({ "y": 7 })),
+        key(json!({ "crv": { "name": "Ed25519" } })),
+        key(json!({})), // the same key again
+    ] {
+        let document = json!({ "keys": [odd, key(json!({}))], "next": null, "iat": 1.7e9 }).to_string();
+        let set = KeySet::from_json(&document).unwrap_or_else(|error| panic!("{error}: {document}"));
+        assert_eq!(set.keys(), [ed25519().public()], "{document}");
+    }
+    // Members that say nothing about the key.
+    for more in [
+        json!({ "x5c": 7, "x5t": ["a"], "x5u": null, "exp": 1.7e9, "nbf": "soon", "iat": -1, "note": { "d": "AQAB" } }),
+        json!({ "alg": "Ed25519", "key_ops": ["verify", "x"], "oth": [], "p": null, "d": null }),
+    ] {
+        let document = format!("\u{feff}{}", json!({ "keys": [key(more)] }));
+        assert_eq!(KeySet::from_json(&document).unwrap().keys().len(), 1, "{document}");
+    }
+    // A member given twice leaves open which one counts (RFC 7517, section 4).
+    let doubled = |name: &str, value: &str| {
+        let document = json!({ "keys": [key(json!({})), es_key(json!({}))] }).to_string();
+        document.replacen(&format!("\"{name}\""), &format!("\"{name}\":{value},\"{name}\""), 1)
+    };
+    for (name, value) in [("x", "\"AA\""), ("kid", "\"other\""), ("alg", "\"EdDSA\""), ("kty", "\"OKP\"")] {
+        let set = KeySet::from_json(&doubled(name, value)).unwrap();
+        assert_eq!(set.keys(), [p256().public()], "{name}");
+    }
+    let document = json!({ "keys": [key(json!({}))] }).to_string();
+    let document =
+        document.replacen("{\"keys\"", "{\"a\":1,\"a\":2,\"keys\"", 1).replacen("\"x\"", "\"b\":1,\"b\":2,\"x\"", 1);
+    assert_eq!(KeySet::from_json(&document).unwrap().keys(), [ed25519().public()]);
 }

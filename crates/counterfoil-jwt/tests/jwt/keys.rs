@@ -1,20 +1,21 @@
 //! Keys: what is read, what is shown, and what becomes of tokens when they change.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use counterfoil::{
     Environment, Families, Family, Grant, Record, Rotation, TokenFormat,
     rotate::rotate,
     token::{InvalidDraft, ParseError},
 };
 use counterfoil_jwt::{
-    InvalidJwtFormat, InvalidKey, InvalidKeySet, JwtFormat, JwtFormatBuilder, OfflineError, OfflineVerifier, PublicKey,
-    SigningKey,
+    InvalidJwtFormat, InvalidKey, InvalidKeySet, JwtFormat, JwtFormatBuilder, KeySet, OfflineError, OfflineVerifier,
+    PublicKey, SigningKey,
 };
 use ed25519_dalek::pkcs8::{EncodePrivateKey, EncodePublicKey};
 
 use crate::support::{ISSUER, KEYRING, SECRET, at, ed25519, format, mint, p256, plain};
 
 fn key(kid: &str, secret: u8) -> SigningKey {
-    SigningKey::ed25519(kid, &[secret; 32]).unwrap()
+    SigningKey::ed25519(&[secret; 32]).with_kid(kid).unwrap()
 }
 
 fn family() -> JwtFormatBuilder {
@@ -31,24 +32,55 @@ fn a_key_is_read_from_pem_and_der_of_either_kind() {
         (es.to_pkcs8_der(), es.to_pkcs8_pem(lf()), es.verifying_key().to_public_key_pem(lf()), p256()),
     ] {
         let kid = expected.kid();
-        let of_der = SigningKey::from_pkcs8_der(kid, der.unwrap().as_bytes()).unwrap();
-        let of_pem = SigningKey::from_pem(kid, &pem.unwrap()).unwrap();
+        let of_der = SigningKey::from_pkcs8_der(der.unwrap().as_bytes()).unwrap().with_kid(kid).unwrap();
+        let of_pem = SigningKey::from_pem(&pem.unwrap()).unwrap().with_kid(kid).unwrap();
         assert_eq!([of_der.public(), of_pem.public()], [expected.public(), expected.public()]);
         let public = public.unwrap();
-        assert_eq!(PublicKey::from_pem(kid, &public).unwrap(), expected.public());
-        assert_eq!(SigningKey::from_pem(kid, &public).unwrap_err(), InvalidKey::Private);
+        assert_eq!(PublicKey::from_pem(&public).unwrap().with_kid(kid).unwrap(), expected.public());
+        assert_eq!(SigningKey::from_pem(&public).unwrap_err(), InvalidKey::Private);
     }
-    assert_eq!(SigningKey::from_pem("k", "").unwrap_err(), InvalidKey::Private);
-    assert_eq!(PublicKey::from_pem("k", "-----BEGIN PUBLIC KEY-----").unwrap_err(), InvalidKey::Public);
-    assert_eq!(SigningKey::p256("k", &[0; 32]).unwrap_err(), InvalidKey::Private);
+    assert_eq!(SigningKey::from_pem("").unwrap_err(), InvalidKey::Private);
+    assert_eq!(PublicKey::from_pem("-----BEGIN PUBLIC KEY-----").unwrap_err(), InvalidKey::Public);
+    assert_eq!(SigningKey::p256(&[0; 32]).unwrap_err(), InvalidKey::Private);
     for kid in ["", "a b", "a\"b", "é", &"k".repeat(65)] {
-        assert_eq!(SigningKey::ed25519(kid, &SECRET).unwrap_err(), InvalidKey::Kid, "{kid}");
+        assert_eq!(SigningKey::ed25519(&SECRET).with_kid(kid).unwrap_err(), InvalidKey::Kid, "{kid}");
     }
+}
+
+/// RFC 8037, appendix A.3, and RFC 7638, section 3, by Python's `hashlib` for P-256.
+#[test]
+fn key_is_named_by_its_thumbprint() {
+    let bytes = |text: &str| -> [u8; 32] { URL_SAFE_NO_PAD.decode(text).unwrap().try_into().unwrap() };
+    let ed = SigningKey::ed25519(&bytes("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"));
+    let es = SigningKey::p256(&bytes("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI")).unwrap();
+    for (key, thumbprint) in
+        [(ed, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"), (es, "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U")]
+    {
+        assert_eq!(key.kid(), thumbprint);
+        let (public, named) = (key.public(), key.with_kid("2026-01").unwrap().public());
+        assert_eq!((public.kid(), public.thumbprint()), (thumbprint, thumbprint.to_owned()));
+        assert_eq!((named.kid(), named.thumbprint()), ("2026-01", thumbprint.to_owned()));
+    }
+}
+
+/// Two keys under one name, in a set that a verifier has kept: its tokens look forged. By their thumbprints the second key
+/// is unknown, which is the sign to fetch the set again.
+#[test]
+fn new_key_is_unknown_to_a_kept_set_unless_it_has_the_old_name() {
+    let (old, new) = (SigningKey::ed25519(&[1; 32]), SigningKey::ed25519(&[2; 32]));
+    let named = |key: &SigningKey| key.clone().with_kid("1").unwrap();
+    let token = |key: SigningKey| mint(&family().signing(key).build().unwrap(), plain()).token;
+    let kept = |key: &SigningKey| OfflineVerifier::new(&KeySet::new([key.public()]).unwrap(), ISSUER);
+    let unknown = OfflineError::UnknownKey { kid: new.kid().to_owned() };
+    let verified = kept(&old).verify(token(new.clone()).expose(), at(0), None);
+    assert_eq!(verified.unwrap_err(), unknown);
+    let verified = kept(&named(&old)).verify(token(named(&new)).expose(), at(0), None);
+    assert_eq!(verified.unwrap_err(), OfflineError::WrongSignature);
 }
 
 #[test]
 fn a_drawn_key_is_new_and_signs() {
-    let (one, other) = (SigningKey::draw("k").unwrap(), SigningKey::draw("k").unwrap());
+    let (one, other) = (SigningKey::draw().unwrap(), SigningKey::draw().unwrap());
     assert_ne!(one.public(), other.public());
     let drawn = family().signing(one).build().unwrap();
     let token = mint(&drawn, plain()).token;
@@ -74,6 +106,8 @@ fn a_family_has_a_name_and_keys_of_different_names() {
         (family().signing(ed25519()), None),
         (family().verifying(ed25519().public()), None),
         (family(), Some(InvalidJwtFormat::NoKey)),
+        (family().signing(ed25519()).verifying(ed25519().public()), None), // one key, given twice
+        (family().signing(SigningKey::ed25519(&[1; 32])).verifying(SigningKey::ed25519(&[2; 32]).public()), None),
         (family().signing(ed25519()).verifying(key("ed-1", 8).public()), Some(twice())),
         (JwtFormat::builder("").signing(ed25519()), Some(InvalidJwtFormat::Issuer)),
         (JwtFormat::builder("a\nb").signing(ed25519()), Some(InvalidJwtFormat::Issuer)),

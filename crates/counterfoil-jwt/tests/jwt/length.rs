@@ -19,7 +19,7 @@ const SIGNATURE: usize = 2 + 86;
 
 /// A family whose key has a name of this length, so that tokens of every length can be made.
 fn format(kid: usize) -> JwtFormat {
-    let key = SigningKey::ed25519(&"k".repeat(kid), &SECRET).unwrap();
+    let key = SigningKey::ed25519(&SECRET).with_kid(&"k".repeat(kid)).unwrap();
     JwtFormat::builder(ISSUER).signing(key).build().unwrap()
 }
 

@@ -15,11 +15,11 @@ pub(crate) static KEYRING: LazyLock<Keyring> =
     LazyLock::new(|| "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap());
 
 pub(crate) fn ed25519() -> SigningKey {
-    SigningKey::ed25519("ed-1", &SECRET).unwrap()
+    SigningKey::ed25519(&SECRET).with_kid("ed-1").unwrap()
 }
 
 pub(crate) fn p256() -> SigningKey {
-    SigningKey::p256("es-1", &SECRET).unwrap()
+    SigningKey::p256(&SECRET).unwrap().with_kid("es-1").unwrap()
 }
 
 /// Signs with Ed25519, and verifies P-256 as well.

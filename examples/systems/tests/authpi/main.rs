@@ -411,6 +411,53 @@ async fn the_jwt_is_verified_offline_by_the_published_keys() {
     assert_eq!(verifier.verify(&plain, at(DAY), None), Err(OfflineError::Expired { end: at(DAY) }));
 }
 
+/// Each start draws a new signing key, as a restart with another `SIGNING_KEY` has one.
+#[tokio::test]
+async fn restart_with_a_new_signing_key_keeps_earlier_tokens() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("authpi.db");
+    let before = Rig::<AuthPi>::start_at(&file).await;
+    let (old, _) = token(&before, &sign_in(&before, "acc_1", true), json!({})).await;
+    let kept = offline(&before).await;
+    drop(before);
+
+    let after = Rig::<AuthPi>::start_at(&file).await;
+    let (new, _) = token(&after, &sign_in(&after, "acc_1", true), json!({})).await;
+    after.get(ME).bearer_auth(&old).expect(200).await;
+    after.get(ME).bearer_auth(&new).expect(200).await;
+    // A set from before the restart: the new key is unknown, which is the sign to fetch the set again.
+    assert!(kept.verify(&old, at(0), None).is_ok());
+    assert!(matches!(kept.verify(&new, at(0), None), Err(OfflineError::UnknownKey { .. })));
+    let fetched = offline(&after).await;
+    assert!(fetched.verify(&old, at(0), None).is_ok() && fetched.verify(&new, at(0), None).is_ok());
+
+    let keys = after.get(KEYS).expect(200).await.json();
+    let kids: Vec<_> = keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap()).collect();
+    assert_eq!((kids.len(), kids.iter().all(|kid| kid.len() == 43)), (2, true), "{kids:?}");
+    assert!(Rig::<AuthPi>::start_at(&file).await.get(KEYS).expect(200).await.json()["keys"][2].is_object());
+}
+
+#[tokio::test]
+async fn unreadable_kept_keys_stop_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("authpi.db");
+    drop(Rig::<AuthPi>::start_at(&file).await);
+    std::fs::write(directory.path().join("authpi.db.keys.json"), "{").unwrap();
+    let store = counterfoil_sqlx::SqliteStore::open(&file).await.unwrap();
+    let ground = systems::host::Ground {
+        store,
+        keyring: "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap(),
+        clock: std::sync::Arc::new(counterfoil::SystemClock),
+        database: Some(file),
+        options: std::collections::BTreeMap::new(),
+    };
+    let error = AuthPi::build(ground).err().unwrap().to_string();
+    assert!(
+        error.ends_with("authpi.db.keys.json: not a json web key set: expected an object with an array `keys`"),
+        "{error}"
+    );
+}
+
 // Get
 
 #[tokio::test]

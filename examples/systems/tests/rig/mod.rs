@@ -4,7 +4,7 @@
 
 pub(crate) mod page;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use counterfoil::{FixedClock, Timestamp};
 use counterfoil_sqlx::SqliteStore;
@@ -54,7 +54,21 @@ impl<S: Service> Rig<S> {
         let clock = FixedClock::new(at(0));
         let keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
         let options = options.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let ground = Ground { store, keyring, clock: Arc::new(clock.clone()), options };
+        let ground = Ground { store, keyring, clock: Arc::new(clock.clone()), database: None, options };
+        Self::start_ground(ground, clock).await
+    }
+
+    /// On a database in this file, as the binary would start it again.
+    pub(crate) async fn start_at(file: &Path) -> Self {
+        let clock = FixedClock::new(at(0));
+        let keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
+        let store = SqliteStore::open_or_create(file).await.unwrap();
+        let database = Some(file.to_owned());
+        let options = BTreeMap::new();
+        Self::start_ground(Ground { store, keyring, clock: Arc::new(clock.clone()), database, options }, clock).await
+    }
+
+    async fn start_ground(ground: Ground, clock: FixedClock) -> Self {
         let service = S::build(ground).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
