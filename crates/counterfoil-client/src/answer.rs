@@ -1,9 +1,10 @@
 //! What a server's answer comes to.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use counterfoil::{Expiry, Timestamp};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, value::RawValue};
 
 use crate::{FoundToken, printable::printable};
 
@@ -141,19 +142,17 @@ fn wait(seconds: Option<u64>) -> String {
 /// The answer to "what are you?".
 pub(crate) fn identity(reply: &Reply, token: &str) -> Result<Identity, ServerError> {
     succeeded(reply, token)?;
-    let view: View = serde_json::from_slice(&reply.body).map_err(|_| ServerError::Unreadable)?;
     let shown = |text: String| printable(&text, token);
-    let expiry = match view.expires_at {
-        None => Expiry::Never,
-        Some(at) => Expiry::At(Timestamp::from_unix_millis(at).map_err(|_| ServerError::Unreadable)?),
+    let read = |view: Members| {
+        Some(Identity {
+            public: view.get("public").map(shown)?,
+            scopes: view.get::<Vec<String>>("scopes")?.into_iter().map(shown).collect(),
+            expiry: view.end("expires_at")?,
+            name: view.get("name").map(shown),
+            environment: view.get("environment").map(shown),
+        })
     };
-    Ok(Identity {
-        name: view.name.map(shown),
-        public: shown(view.public),
-        scopes: view.scopes.into_iter().map(shown).collect(),
-        environment: view.environment.map(shown),
-        expiry,
-    })
+    Members::of(&reply.body).and_then(read).ok_or(ServerError::Unreadable)
 }
 
 /// The answer to a question whose success is a status of 200 to 299.
@@ -162,14 +161,19 @@ pub(crate) fn succeeded(reply: &Reply, token: &str) -> Result<(), ServerError> {
     if (200..300).contains(&status) {
         return Ok(());
     }
-    let complaint: Complaint = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let shown = |text: Option<String>| text.map(|text| printable(&text, token)).filter(|text| !text.trim().is_empty());
-    let message = shown(complaint.detail.or(complaint.error).or(complaint.title));
+    let complaint = Members::of(&reply.body).unwrap_or_else(|| Members(HashMap::new()));
+    // The members of RFC 9457 (section 3.1) and its extensions here, or `{"error": "…"}`.
+    let shown = |name: &str| {
+        let text: Option<String> = complaint.get(name);
+        let text = text.map(|text| printable(&text, token));
+        text.filter(|text| !text.trim().is_empty())
+    };
+    let message = shown("detail").or_else(|| shown("error")).or_else(|| shown("title"));
     Err(match status {
         401 => ServerError::NotAccepted { message },
         403 => {
-            let link = shown(complaint.link).filter(|link| link.starts_with("https://") || link.starts_with("http://"));
-            ServerError::Refused { message, code: shown(complaint.code), link }
+            let link = shown("link").filter(|link| link.starts_with("https://") || link.starts_with("http://"));
+            ServerError::Refused { message, code: shown("code"), link }
         }
         429 | 500.. => ServerError::Unavailable { status, message, retry_after: reply.retry_after },
         300..=399 => ServerError::Redirected { status },
@@ -177,25 +181,36 @@ pub(crate) fn succeeded(reply: &Reply, token: &str) -> Result<(), ServerError> {
     })
 }
 
-/// What the self-service route of `counterfoil-axum` tells. An end that is left out is not read as "never".
-#[derive(Deserialize)]
-struct View {
-    public: String,
-    name: Option<String>,
-    scopes: Vec<String>,
-    environment: Option<String>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    expires_at: Option<i64>,
+/// The members of a JSON object, read one by one: a member that is not used, or is not needed and of another type, is
+/// ignored (RFC 9457, section 3.1).
+struct Members(HashMap<String, Box<RawValue>>);
+
+impl Members {
+    fn of(body: &[u8]) -> Option<Self> {
+        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+        serde_json::from_slice(body).ok().map(Self)
+    }
+
+    fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_str(self.0.get(name)?.get()).ok()
+    }
+
+    /// Milliseconds, or never: null. An end that is left out is not read as "never".
+    fn end(&self, name: &str) -> Option<Expiry> {
+        let value: Value = self.get(name)?;
+        if value.is_null() {
+            return Some(Expiry::Never);
+        }
+        Timestamp::from_unix_millis(whole(&value)?).ok().map(Expiry::At)
+    }
 }
 
-/// The members of RFC 9457 (section 3.1) and its extensions here, or `{"error": "…"}`.
-#[derive(Deserialize, Default)]
-struct Complaint {
-    title: Option<String>,
-    detail: Option<String>,
-    error: Option<String>,
-    code: Option<String>,
-    link: Option<String>,
+/// A number without a fraction, however it is written: `17`, `17.0`, `1.7e1`.
+fn whole(value: &Value) -> Option<i64> {
+    // Up to 2^53 a float is exact, and no moment is later.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let of_float = || value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= EXACT);
+    value.as_i64().or_else(|| of_float().map(|number| number as i64))
 }
 
 #[cfg(test)]
@@ -224,6 +239,14 @@ mod tests {
             (403, plan, "the server refuses: Pro subscription required (see https://arka-ai.com/billing)".to_owned()),
             (403, r#"{"error":"no","link":"javascript:alert(1)"}"#, "the server refuses: no".to_owned()),
             (403, "", "the server refuses".to_owned()),
+            // One member of another type spoils no other one.
+            (401, r#"{"title":7,"status":"401","detail":"expired","type":{}}"#, format!("{refused}: expired")),
+            (401, r#"{"detail":["expired"],"error":"expired"}"#, format!("{refused}: expired")),
+            (401, r#"{"detail":null,"title":"Unauthorized","x":1e400}"#, format!("{refused}: Unauthorized")),
+            (401, r#"{"error":{"code":401,"message":"expired"}}"#, refused.to_owned()),
+            (401, "\u{feff}{\"error\":\"expired\"}", format!("{refused}: expired")),
+            (401, r#"{"error":" ","title":"Unauthorized"}"#, format!("{refused}: Unauthorized")),
+            (403, r#"{"detail":"no","code":403,"link":7}"#, "the server refuses: no".to_owned()),
             (503, "", "the server cannot answer now (status 503)".to_owned()),
             (502, "<html>", "the server cannot answer now (status 502)".to_owned()),
             (429, r#"{"error":"slow down"}"#, "the server cannot answer now (status 429): slow down".to_owned()),
@@ -251,9 +274,37 @@ mod tests {
             r#"{"public":"acme_1","scopes":[]}"#,
             r#"{"public":"acme_1","scopes":[],"expires_at":"soon"}"#,
             r#"{"public":"acme_1","scopes":[],"expires_at":17}"#,
+            r#"{"public":"acme_1","scopes":[],"expires_at":1767268800000.5}"#,
+            r#"{"public":"acme_1","scopes":[],"expires_at":1e300}"#,
+            r#"{"public":"acme_1","scopes":[],"expires_at":true}"#,
+            r#"{"public":"acme_1","scopes":"parts:read","expires_at":null}"#,
+            r#"{"public":"acme_1","scopes":["parts:read",7],"expires_at":null}"#,
+            r#"{"public":["acme_1"],"scopes":[],"expires_at":null}"#,
         ];
         for body in table {
             assert_eq!(identity(&reply(200, body), "t"), Err(ServerError::Unreadable), "{body}");
+        }
+    }
+
+    #[test]
+    fn member_that_is_not_needed_spoils_no_answer() {
+        for (more, name) in [
+            ("", None),
+            (r#""name":"CI","#, Some("CI")),
+            (r#""name":7,"#, None),
+            (r#""name":["CI"],"environment":{"live":true},"#, None),
+            (r#""limits":[1e400],"a":1,"a":2,"created_at":"soon","#, None),
+        ] {
+            for (end, expiry) in [
+                ("null", Expiry::Never),
+                ("1767268800000", Expiry::At(Timestamp::from_unix_millis(1_767_268_800_000).unwrap())),
+                ("1767268800000.0", Expiry::At(Timestamp::from_unix_millis(1_767_268_800_000).unwrap())),
+                ("1.7672688e12", Expiry::At(Timestamp::from_unix_millis(1_767_268_800_000).unwrap())),
+            ] {
+                let body = format!(r#"{{{more}"public":"acme_1","scopes":[],"expires_at":{end}}}"#);
+                let identity = identity(&reply(200, &body), "t").unwrap_or_else(|error| panic!("{error}: {body}"));
+                assert_eq!((identity.name.as_deref(), identity.expiry), (name, expiry), "{body}");
+            }
         }
     }
 

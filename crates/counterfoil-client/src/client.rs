@@ -15,7 +15,7 @@ use crate::{
     config_file::{ConfigFile, Stored},
     endpoint::{Endpoint, PlainHttp},
     server::{Carrier, Server},
-    source::{Places, choose},
+    source::{Places, choose, is_set},
 };
 
 /// The tokens of one command-line program: where they are found, and how they come and go.
@@ -64,7 +64,8 @@ impl Client {
     }
 
     /// The token to work with: `flag`, if the program's command line has it; else the environment variable; else the
-    /// config file. A variable that is set to nothing counts as not set.
+    /// config file. A variable that is set to nothing, or to white space, counts as not set. White space and a byte-order mark
+    /// around a token are dropped.
     ///
     /// ```
     /// # use counterfoil::{Family as _, TokenFormat};
@@ -95,7 +96,7 @@ impl Client {
 
     /// The environment variable, if it is set to something.
     pub(crate) fn variable_in_force(&self) -> Option<&str> {
-        self.variable.as_deref().filter(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
+        self.variable.as_deref().filter(|name| env::var_os(name).is_some_and(|value| is_set(&value)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The file that keeps the token: read with care, replaced as a whole.
+//! The file that keeps the token: only the user's, and replaced as a whole where the system allows it.
 
 use std::{
     fs::{self, File},
@@ -29,16 +29,30 @@ pub struct FileError {
 #[non_exhaustive]
 pub enum FileFault {
     /// Others than the user may read or change it. (Unix.)
-    #[error("others can use this file (mode {mode:04o}), mend it with: {command}")]
+    #[error("others can use this file (mode {mode:04o}), fix it with: {command}")]
     Exposed {
         /// Its permissions.
         mode: u32,
-        /// The command that mends it, for a POSIX shell.
+        /// The command that fixes it, for a POSIX shell.
         command: String,
     },
-    /// It is a symbolic link, which is neither followed nor replaced.
-    #[error("this is a symbolic link, expected a file")]
-    Symlink,
+    /// It is a symbolic link, and there is no file where it leads.
+    #[error("this symbolic link leads to {}, where there is no file", target.display())]
+    Dangling {
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// It is a symbolic link to a file of another user. (Unix.)
+    #[error("this symbolic link leads to {}, which belongs to user {owner}, expected a file of your own", target.display())]
+    Foreign {
+        /// Where it leads.
+        target: PathBuf,
+        /// The numeric id of the owner.
+        owner: u32,
+    },
+    /// Another file was put in its place while it was opened.
+    #[error("this file was replaced while it was opened, try again")]
+    Replaced,
     /// It is a directory, a socket, or something else.
     #[error("this is not a file")]
     NotAFile,
@@ -48,6 +62,9 @@ pub enum FileFault {
         /// What is read at most.
         limit: u64,
     },
+    /// It is UTF-16, as some editors and shells of Windows write it.
+    #[error("this is utf-16 text, expected utf-8: save it again in that encoding")]
+    Utf16,
     /// It is not JSON in UTF-8.
     #[error("not valid json at line {line}, column {column}")]
     InvalidJson {
@@ -120,12 +137,12 @@ impl ConfigFile {
         })
     }
 
-    /// Puts a token in, beside what is there.
+    /// Puts a token in, next to what is there.
     pub(crate) fn write(&self, token: &str) -> Result<(), FileError> {
         self.told(|| {
             let text = self.load(Rights::OfTheUser)?;
             let text = text.as_ref().map_or("{}", |text| text.as_str());
-            self.replace(&Members::of(text)?.with(&self.member, token)?)
+            replace(&self.target()?, &Members::of(text)?.with(&self.member, token)?)
         })
     }
 
@@ -144,9 +161,17 @@ impl ConfigFile {
             if !members.has(&self.member) {
                 return Ok(Removed::Nothing);
             }
-            match members.without(&self.member)? {
-                Some(rest) => self.replace(&rest).map(|()| Removed::Member),
-                None => Ok(fs::remove_file(&self.path).map(|()| Removed::File)?),
+            let target = self.target()?;
+            if let Some(rest) = members.without(&self.member)? {
+                return replace(&target, &rest).map(|()| Removed::Member);
+            }
+            // A link, and a file that is mounted, stay: somebody has put them there.
+            if target != self.path {
+                return replace(&target, "{}\n").map(|()| Removed::Member);
+            }
+            match fs::remove_file(&target) {
+                Err(error) if is_held(&error) => overwrite(&target, "{}\n").map(|()| Removed::Member),
+                removed => Ok(removed.map(|()| Removed::File)?),
             }
         })
     }
@@ -157,21 +182,22 @@ impl ConfigFile {
 
     /// The file's text; none if there is no file.
     fn load(&self, rights: Rights) -> Result<Option<Zeroizing<String>>, FileFault> {
-        let named = match fs::symlink_metadata(&self.path) {
+        let target = self.target()?;
+        let named = match fs::symlink_metadata(&target) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             named => named?,
         };
-        if named.is_symlink() {
-            return Err(FileFault::Symlink);
-        }
         if !named.is_file() {
             return Err(FileFault::NotAFile); // a pipe would wait for ever to be opened
         }
-        let file = File::open(&self.path)?;
+        let file = File::open(&target)?;
         let opened = file.metadata()?;
         same_file(&named, &opened)?;
+        if target != self.path {
+            of_the_user(&target, &opened)?;
+        }
         if rights == Rights::OfTheUser {
-            self.only_the_user(&opened)?;
+            only_the_user(&target, &opened)?;
         }
         if opened.len() > LIMIT {
             return Err(FileFault::TooLarge { limit: LIMIT });
@@ -182,8 +208,11 @@ impl ConfigFile {
         if bytes.len() as u64 > LIMIT {
             return Err(FileFault::TooLarge { limit: LIMIT });
         }
+        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+            return Err(FileFault::Utf16);
+        }
         match String::from_utf8(std::mem::take(&mut *bytes)) {
-            Ok(text) => Ok(Some(Zeroizing::new(text))),
+            Ok(text) => Ok(Some(plain(Zeroizing::new(text)))),
             Err(error) => {
                 let bytes = Zeroizing::new(error.into_bytes());
                 let good = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
@@ -194,45 +223,106 @@ impl ConfigFile {
         }
     }
 
-    #[cfg(unix)]
-    fn only_the_user(&self, opened: &fs::Metadata) -> Result<(), FileFault> {
-        use std::os::unix::fs::PermissionsExt as _;
-
-        let mode = opened.permissions().mode() & 0o7777;
-        if mode & 0o077 == 0 {
-            return Ok(());
+    /// The file itself: where the path leads, if it is a symbolic link.
+    fn target(&self) -> Result<PathBuf, FileFault> {
+        if !fs::symlink_metadata(&self.path).is_ok_and(|named| named.is_symlink()) {
+            return Ok(self.path.clone());
         }
-        Err(FileFault::Exposed { mode, command: format!("chmod 600 {}", shell_word(&self.path)) })
-    }
-
-    /// The file lies in the user's profile, whose access list says who may read it.
-    #[cfg(not(unix))]
-    fn only_the_user(&self, _: &fs::Metadata) -> Result<(), FileFault> {
-        Ok(())
-    }
-
-    /// Puts a whole new file in the place of the old one: who reads sees the one or the other.
-    fn replace(&self, text: &str) -> Result<(), FileFault> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        private_directory(directory)?;
-        // Made with mode 0600 on Unix, so that it is nobody else's from its first byte.
-        let mut file = tempfile::Builder::new().prefix(".token-").suffix(".tmp").tempfile_in(directory)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path).map_err(|error| error.error)?;
-        // The name itself is on the disk once its directory is.
-        #[cfg(unix)]
-        File::open(directory)?.sync_all()?;
-        Ok(())
+        match fs::canonicalize(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(FileFault::Dangling { target: fs::read_link(&self.path)? })
+            }
+            target => Ok(target?),
+        }
     }
 }
 
-/// What was looked at is what was opened, not a link that was put there in between.
+/// A file's text without what an editor has put before it, as an object if there is none.
+fn plain(text: Zeroizing<String>) -> Zeroizing<String> {
+    let bare = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    if bare.trim().is_empty() {
+        return Zeroizing::new("{}".to_owned());
+    }
+    if bare.len() == text.len() { text } else { Zeroizing::new(bare.to_owned()) }
+}
+
+#[cfg(unix)]
+fn only_the_user(target: &Path, opened: &fs::Metadata) -> Result<(), FileFault> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = opened.permissions().mode() & 0o7777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(FileFault::Exposed { mode, command: format!("chmod 600 {}", shell_word(target)) })
+}
+
+/// The file lies in the user's profile, whose access list says who may read it.
+#[cfg(not(unix))]
+fn only_the_user(_: &Path, _: &fs::Metadata) -> Result<(), FileFault> {
+    Ok(())
+}
+
+/// Whoever owns a file that a link leads to can read what is written into it.
+#[cfg(unix)]
+fn of_the_user(target: &Path, opened: &fs::Metadata) -> Result<(), FileFault> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let owner = opened.uid();
+    if owner == nix::unistd::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(FileFault::Foreign { target: target.to_owned(), owner })
+}
+
+#[cfg(not(unix))]
+fn of_the_user(_: &Path, _: &fs::Metadata) -> Result<(), FileFault> {
+    Ok(())
+}
+
+/// Puts a whole new file in the place of the old one, so that a reader sees the one or the other. Where the system does not
+/// allow that, the old one is written over.
+fn replace(target: &Path, text: &str) -> Result<(), FileFault> {
+    match replace_whole(target, text) {
+        Err(error) if is_held(&error) && target.is_file() => overwrite(target, text),
+        replaced => Ok(replaced?),
+    }
+}
+
+fn replace_whole(target: &Path, text: &str) -> io::Result<()> {
+    let directory = target.parent().unwrap_or(Path::new("."));
+    private_directory(directory)?;
+    // Made with mode 0600 on Unix, so that it is nobody else's from its first byte.
+    let mut file = tempfile::Builder::new().prefix(".token-").suffix(".tmp").tempfile_in(directory)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(target).map_err(|error| error.error)?;
+    // The name itself is on the disk once its directory is.
+    #[cfg(unix)]
+    File::open(directory)?.sync_all()?;
+    Ok(())
+}
+
+/// Whether a file can be written and yet not be replaced: it is mounted by itself, or its directory is closed.
+fn is_held(error: &io::Error) -> bool {
+    use ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    matches!(error.kind(), ResourceBusy | CrossesDevices | PermissionDenied | ReadOnlyFilesystem)
+}
+
+/// Writes over a file that is there. A crash in between can leave a part of the text.
+fn overwrite(target: &Path, text: &str) -> Result<(), FileFault> {
+    let mut file = File::options().write(true).open(target)?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)?;
+    Ok(file.sync_all()?)
+}
+
+/// What was looked at is what was opened, and not a file that was put there in between.
 #[cfg(unix)]
 fn same_file(named: &fs::Metadata, opened: &fs::Metadata) -> Result<(), FileFault> {
     use std::os::unix::fs::MetadataExt as _;
 
-    if (named.dev(), named.ino()) == (opened.dev(), opened.ino()) { Ok(()) } else { Err(FileFault::Symlink) }
+    if (named.dev(), named.ino()) == (opened.dev(), opened.ino()) { Ok(()) } else { Err(FileFault::Replaced) }
 }
 
 #[cfg(not(unix))]

@@ -28,10 +28,10 @@
 //! # Where a token comes from
 //!
 //! 1. The command line, whose option the program reads itself.
-//! 2. An environment variable. One that is set to nothing counts as not set.
+//! 2. An environment variable. One that is set to nothing, or to white space, counts as not set.
 //! 3. The config file.
 //!
-//! The first of them that has a text decides. If that text is no token, this is an error which names the place; the
+//! The first of them that has a text decides. White space, line ends and a byte-order mark around it are dropped. If that text is no token, this is an error which names the place; the
 //! next place is not asked, and the token is not shown.
 //!
 //! # The config file
@@ -41,11 +41,15 @@
 //! programs have it there; on Windows under `%APPDATA%`.
 //!
 //! On Unix the file is made with mode 0600 and missing directories with 0700. A file that group or others can use is
-//! refused, with the command that mends it. On Windows it lies in the user's profile, whose access list lets in the
+//! refused, with the command that fixes it. On Windows it lies in the user's profile, whose access list lets in the
 //! user, the system and administrators, and no mode is checked.
 //!
-//! It is replaced as a whole: a program that is killed leaves the old file or the new one (and at worst a file
-//! `.token-….tmp` beside it, with the same rights). Of two programs that write at the same moment, the later wins.
+//! The file is replaced as a whole: a program that is killed leaves the old file or the new one (and at worst a file
+//! `.token-….tmp` next to it, with the same rights). If two programs write at the same moment, the later one wins.
+//!
+//! A symbolic link is followed, and stays, if it leads to a file of the user's own that nobody else can use. A file that
+//! cannot be replaced, because a container has mounted it by itself or its directory cannot be written to, is written over: a
+//! crash in between can leave a part of it. A byte-order mark is read over, and is gone once `login` has written the file.
 //!
 //! # What is sent where
 //!

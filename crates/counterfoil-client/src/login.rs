@@ -5,7 +5,8 @@ use std::{fmt, io, path::PathBuf};
 use ureq::http::Method;
 
 use crate::{
-    Browser, Client, Defect, FileError, Identity, ServerError, answer::identity, browser, defect::examine, terminal,
+    Browser, Client, Defect, FileError, Identity, ServerError, answer::identity, browser, defect::examine,
+    source::trimmed, terminal,
 };
 
 impl Client {
@@ -28,7 +29,7 @@ impl Client {
             browser::open(browser, attended, page);
         }
         let pasted = terminal::read_paste("Paste your token (it will not be shown): ").map_err(LoginError::Input)?;
-        let token = pasted.trim();
+        let token = trimmed(&pasted);
         examine(&self.format, token)?;
         let identity = identity(&self.server.ask(Method::GET, token)?, token)?;
         file.write(token)?;

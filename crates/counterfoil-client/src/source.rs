@@ -1,6 +1,10 @@
 //! Where a token may be found, and which place wins.
 
-use std::{ffi::OsString, fmt, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    path::PathBuf,
+};
 
 use counterfoil::TokenFormat;
 use zeroize::Zeroizing;
@@ -101,7 +105,7 @@ where
         return found(format, Zeroizing::new(given.to_owned()), Source::Flag(flag.to_owned()));
     }
     let variable = match variable {
-        Some((name, Some(value))) if !value.is_empty() => {
+        Some((name, Some(value))) if is_set(&value) => {
             let origin = Source::Variable(name.to_owned());
             return match value.into_string() {
                 Ok(text) => found(format, Zeroizing::new(text), origin),
@@ -116,7 +120,20 @@ where
     }
 }
 
+/// Whether a variable holds more than white space. One that is set to nothing counts as not set.
+pub(crate) fn is_set(value: &OsStr) -> bool {
+    value.to_str().is_none_or(|text| !trimmed(text).is_empty())
+}
+
+/// The text without what programs and editors put around it: white space, line ends, and a byte-order mark before it.
+pub(crate) fn trimmed(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('\u{feff}').unwrap_or(text).trim()
+}
+
 fn found(format: &TokenFormat, text: Zeroizing<String>, origin: Source) -> Result<FoundToken, TokenError> {
+    let bare = trimmed(&text);
+    let text = if bare.len() == text.len() { text } else { Zeroizing::new(bare.to_owned()) };
     match examine(format, &text) {
         Ok(public) => {
             let public_len = public.len();
@@ -163,6 +180,14 @@ mod tests {
         let bad_variable =
             "the token from the environment variable ACME_TOKEN cannot be used: this is 5 characters short";
         let bad_file = "the token from /config/acme/config.json cannot be used: this is empty";
+        let blank = "the token from the environment variable ACME_TOKEN cannot be used: this holds a blank or a line \
+                     break, which no token does";
+        let quoted = "the token from the environment variable ACME_TOKEN cannot be used: this does not begin with \
+                      `acme_`, as every token of this program does";
+        let character = "the token from the environment variable ACME_TOKEN cannot be used: this holds a character that no token has";
+        let leaked = |text: String| -> Option<&'static str> { Some(text.leak()) };
+        let around = |before: &str, after: &str| leaked(format!("{before}{}{after}", two.unwrap()));
+        let around_three = |before: &str, after: &str| leaked(format!("{before}{}{after}", three.unwrap()));
         let short = two.map(|token| &token[..token.len() - 5]);
         let table = [
             (one, two, three, by_flag),
@@ -173,6 +198,20 @@ mod tests {
             (None, None, three, by_file),
             (None, Some(""), three, by_file),
             (None, Some(""), None, none),
+            (None, Some(" \r\n"), three, by_file),
+            (None, Some("\u{feff}"), None, none),
+            // What `$(cat file)` leaves, an editor of Windows, or a copy from a page puts around it.
+            (None, around("", "\n"), three, by_variable),
+            (None, around("", "\r\n"), None, by_variable),
+            (None, around("\u{feff}", "\n"), None, by_variable),
+            (None, around("\u{feff} ", "\t"), None, by_variable),
+            (None, around(" ", "\u{a0}"), None, by_variable),
+            (None, None, around_three("\n", "\n"), by_file),
+            (None, None, around_three("\u{feff}", "\r\n"), by_file),
+            // Within it, or of another kind, it is none of that.
+            (None, around("", "\n#"), None, blank),
+            (None, around("\"", "\""), None, quoted),
+            (None, around("", "\u{200b}"), None, character),
             (None, None, None, none),
             // What is malformed is never skipped.
             (Some(""), two, three, bad_flag),

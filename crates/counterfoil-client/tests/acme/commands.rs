@@ -40,7 +40,7 @@ fn a_malformed_token_is_told_with_its_place_and_never_passed_over() {
     let home = Home::at(&service).set("ACME_API_KEY", short);
     home.keep(&file_of(token.expose()));
     let file = Home::at(&service);
-    file.keep(&file_of(&format!("{}\\n", token.expose())));
+    file.keep(&file_of(&format!("{}\\n#", token.expose())));
     let at = file.file().display().to_string();
     let table: [(&Home, &[&str], String); 3] = [
         (

@@ -213,13 +213,13 @@ fn a_file_that_cannot_be_written_is_told_before_anybody_is_asked() {
     fs::set_permissions(home.file(), fs::Permissions::from_mode(0o640)).unwrap();
     let ended = home.run(&["login"], token.expose());
     let file = home.file().display().to_string();
-    let expected = format!("acme: {file}: others can use this file (mode 0640), mend it with: chmod 600 {file}\n");
+    let expected = format!("acme: {file}: others can use this file (mode 0640), fix it with: chmod 600 {file}\n");
     assert_eq!(ended, Ended { code: 1, out: String::new(), err: expected });
 
     fs::remove_file(home.file()).unwrap();
     symlink("/dev/null", home.file()).unwrap();
     let ended = home.run(&["login"], token.expose());
-    assert_eq!(ended.err, format!("acme: {file}: this is a symbolic link, expected a file\n"));
+    assert_eq!(ended.err, format!("acme: {file}: this is not a file\n"));
     assert_eq!(service.asked(), 0);
 }
 
