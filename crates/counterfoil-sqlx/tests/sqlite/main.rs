@@ -6,6 +6,7 @@ mod backup;
 mod common;
 mod damage;
 mod deadlines;
+mod durable;
 mod find;
 mod idempotency;
 mod insert;
