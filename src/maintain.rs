@@ -78,7 +78,7 @@ pub struct Maintained {
 
 /// A step of a run has failed. What it had done before stays done, and is counted.
 #[derive(Debug, thiserror::Error)]
-#[error("maintenance step `{step}` failed")]
+#[error("maintenance step `{step}` failed: {source}")]
 #[non_exhaustive]
 pub struct StepFailed {
     /// Which.

@@ -44,6 +44,15 @@ async fn open_to_read(path: &Path) -> SharedStore {
 }
 
 #[tokio::test]
+async fn error_text_names_the_cause_that_the_driver_gave() {
+    let File { read_only, _directory, .. } = File::new().await;
+    let rig = Rig::with("sqlite", read_only, minting_k1(), |builder| builder);
+    let error = rig.registry.issue(grant()).await.unwrap_err().to_string();
+    assert!(error.starts_with("the record could not be stored: the store is read-only: "), "{error}");
+    assert_eq!(error.matches("attempt to write a readonly database").count(), 1, "{error}");
+}
+
+#[tokio::test]
 async fn on_a_read_only_store_tokens_verify_and_changes_say_why_not() {
     let File { read_only, first, second, _directory } = File::new().await;
     let rig = Rig::with("sqlite", read_only, minting_k1(), |builder| builder.on_reuse(Reuse::Revoke));

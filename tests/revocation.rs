@@ -409,7 +409,7 @@ async fn interrupted_revocation_says_what_is_done_and_the_same_call_does_the_res
         rig.events.take();
         store.fail_revocations_after(2);
         let error = rig.registry.revoke_all(grant().owner, admin()).await.unwrap_err();
-        assert_eq!(error.to_string(), "200 tokens were revoked, then the store failed", "{kind}");
+        assert_eq!(error.to_string(), "200 tokens were revoked, then: the store is unavailable", "{kind}");
         let ChangeError::Interrupted { done, source } = error else { panic!("{error:?}") };
         assert_eq!((done.revoked.len(), source.kind()), (200, &StoreErrorKind::Unavailable), "{kind}");
         assert_eq!(rig.events.take().len(), 200, "{kind}: those that are done are told");

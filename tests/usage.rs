@@ -165,7 +165,10 @@ async fn a_read_only_store_fails_no_request_and_gets_the_uses_later() {
         rig.events.take();
         let run = rig.registry.maintain().await.unwrap();
         let failed: Vec<_> = run.failures.iter().map(ToString::to_string).collect();
-        assert_eq!(failed, ["maintenance step `uses` failed", "maintenance step `purge` failed"]);
+        assert_eq!(
+            failed,
+            ["uses", "purge"].map(|step| format!("maintenance step `{step}` failed: the store is read-only"))
+        );
         assert_eq!((run.uses_written, run.uses_dropped), (0, 1), "only what is over the bound is dropped");
         assert_eq!(rig.events.take(), ["uses_dropped"]);
 

@@ -22,7 +22,7 @@ pub enum Objection {
     /// It cannot say now: the answer is "try again", never a pass. A policy that panics or passes its deadline ends
     /// here as well; the source is a [`PolicyPanicked`](super::PolicyPanicked) or a
     /// [`PolicyTimedOut`](super::PolicyTimedOut) then.
-    #[error("the policy cannot be asked now")]
+    #[error("the policy cannot be asked now: {0}")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
 

@@ -206,7 +206,7 @@ fn event_of(change: &Change, record: &Record) -> EventKind {
 #[non_exhaustive]
 pub enum ReadError {
     /// The store failed.
-    #[error("the records could not be read")]
+    #[error("the records could not be read: {0}")]
     Store(#[from] StoreError),
     /// The clock is not set.
     #[error(transparent)]
@@ -244,10 +244,10 @@ pub enum ChangeError {
         limit: u32,
     },
     /// The store failed, or other changes came first again and again.
-    #[error("the change could not be stored")]
+    #[error("the change could not be stored: {0}")]
     Store(#[source] StoreError),
     /// The store failed after a part of a revocation of many tokens was done. The same call again does the rest.
-    #[error("{} tokens were revoked, then the store failed", done.revoked.len())]
+    #[error("{} tokens were revoked, then: {source}", done.revoked.len())]
     Interrupted {
         /// What was revoked.
         done: Box<Revocation>,

@@ -137,7 +137,7 @@ pub enum IssueError {
         limit: u32,
     },
     /// The store failed.
-    #[error("the record could not be stored")]
+    #[error("the record could not be stored: {0}")]
     Store(#[source] StoreError),
     /// The clock is not set.
     #[error(transparent)]

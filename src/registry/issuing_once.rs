@@ -174,6 +174,6 @@ pub enum IssueOnceError {
     #[error("the token that was issued under this idempotency key is gone")]
     Gone,
     /// The store failed.
-    #[error("the request could not be looked up")]
+    #[error("the request could not be looked up: {0}")]
     Store(#[from] StoreError),
 }

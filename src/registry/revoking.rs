@@ -194,7 +194,7 @@ pub enum SurrenderError {
     #[error(transparent)]
     Unproven(#[from] VerifyError),
     /// The revocation could not be stored.
-    #[error("the revocation could not be stored")]
+    #[error("the revocation could not be stored: {0}")]
     Store(#[from] StoreError),
 }
 

@@ -192,7 +192,7 @@ pub enum VerifyError {
     #[error(transparent)]
     Unchecked(#[from] CheckError),
     /// The store failed.
-    #[error("the record could not be looked up")]
+    #[error("the record could not be looked up: {0}")]
     Store(#[from] StoreError),
     /// The clock is not set.
     #[error(transparent)]

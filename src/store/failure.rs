@@ -4,11 +4,12 @@ use std::{error::Error, fmt};
 
 use crate::record::CorruptRecord;
 
-/// A store's failure: what kind, and the cause beneath it.
+/// A store's failure: its kind and its cause.
 ///
-/// Its text says the kind alone; log its [`source`](Error::source) too, which is the driver's own error.
+/// Its text has the kind and then all causes, so that one `%error` in a log is enough. The text may name files, hosts and
+/// tables, so do not send it to clients. [`source`](Error::source) returns the driver's own error.
 ///
-/// It is never a refusal of a token: whoever sees one answers "try again", not "unauthorized".
+/// It is never a refusal of a token: respond with "try again", not "unauthorized".
 #[derive(Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
@@ -51,8 +52,25 @@ impl From<CorruptRecord> for StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
+        self.kind.fmt(f)?;
+        self.source.as_deref().map_or(Ok(()), |source| fmt_causes(source, f))
     }
+}
+
+/// Writes a cause and the causes beneath it. One whose text is a part of the text above it is left out: many errors print
+/// their own source.
+pub(crate) fn fmt_causes(cause: &(dyn Error + 'static), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut above = String::new();
+    let mut next = Some(cause);
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !text.is_empty() && !above.contains(&text) {
+            write!(f, ": {text}")?;
+            above = text;
+        }
+        next = cause.source();
+    }
+    Ok(())
 }
 
 impl Error for StoreError {
@@ -134,7 +152,7 @@ pub enum StoreErrorKind {
         /// The checksum of the migration that this software contains, in hexadecimal.
         expected: String,
     },
-    /// Anything else; the cause tells.
+    /// Anything else. See the cause.
     #[error("the store failed")]
     Other,
 }
@@ -149,5 +167,53 @@ impl StoreErrorKind {
     /// Every other kind fails in the same way until the call, the record, the schema or the software changes.
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable | Self::ReadOnly)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::{
+        event::Step,
+        maintain::StepFailed,
+        registry::{ChangeError, IssueError, IssueOnceError, ReadError, SurrenderError, VerifyError},
+    };
+
+    /// A driver's error, which prints its own source, as sqlx's errors do.
+    #[derive(Debug, thiserror::Error)]
+    #[error("error returned from database: {0}")]
+    struct Driver(#[source] std::io::Error);
+
+    fn error() -> StoreError {
+        StoreError::new(StoreErrorKind::Other).with_source(Driver(std::io::Error::other("disk is full")))
+    }
+
+    #[test]
+    fn text_of_an_error_has_each_cause_once() {
+        const CAUSE: &str = "the store failed: error returned from database: disk is full";
+        let step = StepFailed { step: Step::Purge, source: error() };
+        for (text, expected) in [
+            (error().to_string(), CAUSE.to_owned()),
+            (StoreError::new(StoreErrorKind::ReadOnly).to_string(), "the store is read-only".into()),
+            (VerifyError::Store(error()).to_string(), format!("the record could not be looked up: {CAUSE}")),
+            (IssueError::Store(error()).to_string(), format!("the record could not be stored: {CAUSE}")),
+            (IssueOnceError::Store(error()).to_string(), format!("the request could not be looked up: {CAUSE}")),
+            (ChangeError::Store(error()).to_string(), format!("the change could not be stored: {CAUSE}")),
+            (SurrenderError::Store(error()).to_string(), format!("the revocation could not be stored: {CAUSE}")),
+            (ReadError::Store(error()).to_string(), format!("the records could not be read: {CAUSE}")),
+            (step.to_string(), format!("maintenance step `purge` failed: {CAUSE}")),
+        ] {
+            assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
+    fn causes_that_print_nothing_of_their_own_source_are_all_shown() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("connection lost")]
+        struct Quiet(#[source] std::io::Error);
+        let error = StoreError::new(StoreErrorKind::Unavailable).with_source(Quiet(std::io::Error::other("reset")));
+        assert_eq!(error.to_string(), "the store is unavailable: connection lost: reset");
     }
 }

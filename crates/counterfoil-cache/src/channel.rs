@@ -101,7 +101,7 @@ impl ChannelError {
 
 impl fmt::Display for ChannelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the channel of changes is silent")
+        write!(f, "the channel of changes is silent: {}", self.0)
     }
 }
 

@@ -63,12 +63,15 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// An error and its causes.
+/// An error and its causes. A store error's text has its causes already.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text += &format!(": {cause}");
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text += &format!(": {cause_text}");
+        }
         source = cause.source();
     }
     text

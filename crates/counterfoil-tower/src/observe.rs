@@ -63,11 +63,11 @@ impl Observation {
     }
 }
 
-/// Tells why nothing could be found out, which the answer does not: the error and what lies under it.
+/// Logs why nothing could be found out: the error and its causes, which the answer does not have.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "nobody is told"))]
 pub(crate) fn tell_cause(error: &VerifyError) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(error = error as &dyn std::error::Error, "a token cannot be checked now");
+    tracing::warn!(%error, "a token cannot be checked now");
 }
 
 /// Logs, once in a process, that a door takes the peer's address and the server does not hand it over.
