@@ -6,6 +6,7 @@ mod importing;
 mod issuing;
 mod issuing_once;
 mod maintaining;
+mod rechecking;
 mod revoking;
 mod rotating;
 mod telling;
