@@ -9,6 +9,12 @@ bounded_text! {
     RequestId, "request id", 128 bytes
 }
 
+bounded_text! {
+    /// The method and the route of a request, such as `GET /parts/{id}`: the route as it is registered, never a path with
+    /// ids or a query.
+    RequestRoute, "request route", 255
+}
+
 /// What the host knows of a request beside the token.
 ///
 /// ```

@@ -22,6 +22,9 @@
 //! | `denied` | `denial` | token and owner if a record was found, caller | a token was refused, each time; without a proven secret so many a second | dropped |
 //! | `denials_suppressed` | `count` | | once for a second in which there were more | dropped |
 //! | `refused` | `code` | owner, token and caller if there are any | the host's policy refused | dropped |
+//! | `scope_missing` | `scope`, `route` | token, owner, caller | a verified token lacked a scope that a door or a handler requires, each time | dropped |
+//! | `limited` | `code`, `route` | token, owner, caller | a limiter refused a verified token, each time | dropped |
+//! | `attempt_limited` | `code`, `route` | caller | a limiter refused an attempt before the token was looked up, so many a second | dropped |
 //! | `unverifiable` | `key` | token, owner, caller | a server key is missing here, so many a second | dropped |
 //! | `overloaded` | `count` | | slow hashes were not made, once for a while | dropped |
 //! | `expiring` | `expiry`, `threshold` | token, owner | an end has come within a threshold, once over all nodes | waits |
@@ -42,11 +45,12 @@ pub(crate) use denials::{DenialBound, Telling, Unproven};
 pub use queued::QueuedSink;
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, RequestRoute},
     denial::Denial,
     digest::KeyId,
     expiry::Expiry,
     record::Record,
+    scope::Scope,
     subject::{By, Owner},
     time::Timestamp,
     token::TokenId,
@@ -146,6 +150,31 @@ pub enum EventKind {
         /// The policy's own code.
         code: String,
     },
+    /// The token was verified and lacks a scope that the route requires: 403.
+    #[non_exhaustive]
+    ScopeMissing {
+        /// The required scope.
+        scope: Scope,
+        /// The request's method and route, if known.
+        route: Option<RequestRoute>,
+    },
+    /// The token was verified, and the application's limiter or budget refused the request: 429.
+    #[non_exhaustive]
+    Limited {
+        /// The limiter's code.
+        code: String,
+        /// The request's method and route, if known.
+        route: Option<RequestRoute>,
+    },
+    /// The application's limiter of failed attempts refused the request before the token was looked up: 429. Those beyond
+    /// the bound are counted in [`DenialsSuppressed`](Self::DenialsSuppressed).
+    #[non_exhaustive]
+    AttemptLimited {
+        /// The limiter's code.
+        code: String,
+        /// The request's method and route, if known.
+        route: Option<RequestRoute>,
+    },
     /// The digest is of a server key that this node does not have.
     #[non_exhaustive]
     Unverifiable {
@@ -212,6 +241,9 @@ impl EventKind {
             Self::Used
                 | Self::Denied { .. }
                 | Self::Refused { .. }
+                | Self::ScopeMissing { .. }
+                | Self::Limited { .. }
+                | Self::AttemptLimited { .. }
                 | Self::Unverifiable { .. }
                 | Self::Overloaded { .. }
                 | Self::Rehashed { .. }
@@ -238,6 +270,9 @@ impl EventKind {
             Self::Used => "used",
             Self::Denied { .. } => "denied",
             Self::Refused { .. } => "refused",
+            Self::ScopeMissing { .. } => "scope_missing",
+            Self::Limited { .. } => "limited",
+            Self::AttemptLimited { .. } => "attempt_limited",
             Self::Unverifiable { .. } => "unverifiable",
             Self::Overloaded { .. } => "overloaded",
             Self::DenialsSuppressed { .. } => "denials_suppressed",
@@ -343,6 +378,14 @@ impl EventSink for TracingSink {
             EventKind::Refused { code } => {
                 tracing::warn!(event, code, token, tenant, owner, address, request);
             }
+            EventKind::ScopeMissing { scope, route } => {
+                let (scope, route) = (scope.as_str(), route.as_ref().map(|route| route.as_str()));
+                tracing::warn!(event, scope, route, token, tenant, owner, address, request);
+            }
+            EventKind::Limited { code, route } | EventKind::AttemptLimited { code, route } => {
+                let route = route.as_ref().map(|route| route.as_str());
+                tracing::warn!(event, code, route, token, tenant, owner, address, request);
+            }
             EventKind::MaintenanceFailed { step, error } => tracing::warn!(event, step = step.as_str(), error),
             EventKind::Overloaded { count }
             | EventKind::DenialsSuppressed { count }
@@ -400,6 +443,9 @@ mod tests {
             Denied { denial: Denial::Unknown }
             DenialsSuppressed { count: 1 }
             Refused { code: String::new() }
+            ScopeMissing { scope: "a".parse().unwrap(), route: None }
+            Limited { code: String::new(), route: None }
+            AttemptLimited { code: String::new(), route: None }
             Unverifiable { key: key }
             Overloaded { count: 1 }
             Expiring { expiry: Timestamp::MIN, threshold: Duration::ZERO }

@@ -23,7 +23,7 @@ use counterfoil::{
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Every event there is: what a host may match by name in its audit. A row that changes breaks a host.
-const EVENTS: [(&str, &[&str]); 24] = [
+const EVENTS: [(&str, &[&str]); 27] = [
     ("issued", &[]),
     ("imported", &[]),
     ("rotated", &["overlap_until"]),
@@ -41,6 +41,9 @@ const EVENTS: [(&str, &[&str]); 24] = [
     ("denied", &["denial"]),
     ("denials_suppressed", &["count"]),
     ("refused", &["code"]),
+    ("scope_missing", &["scope", "route"]),
+    ("limited", &["code", "route"]),
+    ("attempt_limited", &["code", "route"]),
     ("unverifiable", &["key"]),
     ("overloaded", &["count"]),
     ("expiring", &["expiry", "threshold"]),

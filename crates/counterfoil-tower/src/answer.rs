@@ -150,6 +150,12 @@ impl Answer {
         Self::new(Kind::Missing, codes.missing.clone(), "a token is required")
     }
 
+    /// To a CORS preflight without a credential, at a door that does not [let it through](crate::Gate::pass_preflights).
+    pub fn preflight(codes: &Codes) -> Self {
+        let text = "a preflight request carries no token: put the CORS layer in front of the token layer";
+        Self::new(Kind::Missing, codes.missing.clone(), text)
+    }
+
     /// To a credential of wrong shape.
     pub fn malformed(reason: MalformedCredential, codes: &Codes) -> Self {
         Self::new(Kind::Malformed, codes.malformed.clone(), reason.text())

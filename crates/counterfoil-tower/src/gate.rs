@@ -2,8 +2,16 @@
 
 use std::sync::Arc;
 
-use counterfoil::{Caller, Families, Registry, Scope, TokenFormat, Verified, caller::RequestId, registry::VerifyError};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header::WWW_AUTHENTICATE, request::Parts};
+use counterfoil::{
+    Caller, Families, Registry, Scope, TokenFormat, Verified,
+    caller::{RequestId, RequestRoute},
+    registry::VerifyError,
+};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response,
+    header::{ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, WWW_AUTHENTICATE},
+    request::Parts,
+};
 
 use crate::{
     answer::{Answer, Codes, Kind},
@@ -61,6 +69,7 @@ pub struct Gate {
     /// The headers that the transport reads, as `Vary` names them.
     vary: HeaderValue,
     is_optional: bool,
+    passes_preflights: bool,
     strips: bool,
     required: Vec<Scope>,
     client: ClientAddress,
@@ -88,6 +97,7 @@ impl Gate {
             vary: vary_of(&transport),
             transport,
             is_optional: false,
+            passes_preflights: false,
             strips: false,
             required: Vec::new(),
             client: ClientAddress::unknown(),
@@ -108,6 +118,15 @@ impl Gate {
     /// Lets requests without a credential through as well, without a proof. A bad token is refused all the same.
     pub fn optional(self) -> Self {
         Self { is_optional: true, ..self }
+    }
+
+    /// Lets CORS preflights without a credential through, without a proof, for a CORS layer behind this door. They are
+    /// `OPTIONS` requests with `Origin` and `Access-Control-Request-Method` (Fetch, section 4.8).
+    ///
+    /// By default they are answered with 401, because a handler that takes any method would be reached without a token.
+    /// Put the CORS layer in front of the [`TokenLayer`](crate::TokenLayer#cors) instead if you can.
+    pub fn pass_preflights(self) -> Self {
+        Self { passes_preflights: true, ..self }
     }
 
     /// Takes the credential's header out of a request that is let in.
@@ -231,10 +250,15 @@ impl Gate {
             reason => Answer::malformed(reason, codes),
         });
         let Some(text) = found? else {
-            return if self.is_optional { Ok(()) } else { Err(Answer::missing(codes)) };
+            return match is_preflight(parts) {
+                _ if self.is_optional => Ok(()),
+                true if self.passes_preflights => Ok(()),
+                true => Err(Answer::preflight(codes)),
+                false => Err(Answer::missing(codes)),
+            };
         };
         if let Some(verified) = self.verified(text, parts).await? {
-            self.demand(&verified).await?;
+            self.demand(&verified, parts).await?;
             parts.extensions.insert(verified);
         } else if let Some(second) = &self.second {
             let admission = second.admit(text, parts).await.map_err(|reason| match reason {
@@ -258,15 +282,14 @@ impl Gate {
 
     /// The proof; none if the text is the second verifier's to judge.
     async fn verified(&self, text: &str, parts: &Parts) -> Result<Option<Verified>, Answer> {
-        let request = self.request_id.as_ref().and_then(|name| parts.headers.get(name));
-        let request = request.filter(|value| value.len() <= RequestId::MAX_LEN);
-        let request = request.and_then(|value| RequestId::new(value.to_str().ok()?).ok());
-        let agent = self.agents.of(&parts.headers);
-        let caller = Caller { address: self.client.of(parts), request, agent, ..Caller::unknown() };
+        let caller = self.caller(parts);
         if let Some(limiter) = &self.attempt_limiter
             && let Some(attempt) = self.attempt(text, &caller)
         {
-            limiter.may_try(&attempt).map_err(|later| Answer::too_many_attempts(&later))?;
+            limiter.may_try(&attempt).map_err(|later| {
+                self.registry.report_attempt_limited(&later.code, route_of(parts), &caller);
+                Answer::too_many_attempts(&later)
+            })?;
         }
         match self.registry.verify_for(text, &caller).await {
             Ok(verified) => Ok(Some(verified)),
@@ -295,14 +318,38 @@ impl Gate {
         Some(Attempt::new(caller.address, presented.selector()))
     }
 
-    async fn demand(&self, verified: &Verified) -> Result<(), Answer> {
+    async fn demand(&self, verified: &Verified, parts: &Parts) -> Result<(), Answer> {
         for scope in &self.required {
-            verified.require(scope).map_err(|missing| Answer::missing_scope(missing.scope, &self.codes))?;
+            self.require_scope(verified, scope, parts)?;
         }
-        match &self.limiter {
-            Some(limiter) => limiter.admit(verified).await.map_err(|later| Answer::later(&later)),
-            None => Ok(()),
-        }
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        limiter.admit(verified).await.map_err(|later| {
+            self.registry.report_limited(verified, &later.code, route_of(parts), &self.caller(parts));
+            Answer::later(&later)
+        })
+    }
+
+    /// Requires a scope of a token that was let in, for what a route asks for beyond [the door](Self::require). If the
+    /// token lacks it, the registry's sink gets the event
+    /// [`ScopeMissing`](counterfoil::event::EventKind::ScopeMissing), with the route if it is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Answer`]: 403.
+    pub fn require_scope(&self, verified: &Verified, scope: &Scope, parts: &Parts) -> Result<(), Answer> {
+        verified.require(scope).map_err(|missing| {
+            self.registry.report_missing_scope(verified, scope, route_of(parts), &self.caller(parts));
+            Answer::missing_scope(missing.scope, &self.codes)
+        })
+    }
+
+    /// What is known of a request besides its token.
+    fn caller(&self, parts: &Parts) -> Caller {
+        let request = self.request_id.as_ref().and_then(|name| parts.headers.get(name));
+        let request = request.filter(|value| value.len() <= RequestId::MAX_LEN);
+        let request = request.and_then(|value| RequestId::new(value.to_str().ok()?).ok());
+        let agent = self.agents.of(&parts.headers);
+        Caller { address: self.client.of(parts), request, agent, ..Caller::unknown() }
     }
 
     /// Returns the response of an answer: status, body, challenge, and `Cache-Control: no-store`.
@@ -311,6 +358,9 @@ impl Gate {
         if matches!(answer.kind, Kind::Missing | Kind::Invalid | Kind::Malformed | Kind::MissingScope) {
             let challenge = self.challenge.header(answer, &self.transport);
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            // For scripts of origins that a CORS layer allows. A layer that exposes headers itself replaces this.
+            let exposed = HeaderValue::from_static("www-authenticate");
+            response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
         self.mark(&mut response, true, None);
         response
@@ -354,6 +404,21 @@ impl Gate {
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
+}
+
+fn is_preflight(parts: &Parts) -> bool {
+    parts.method == Method::OPTIONS
+        && parts.headers.contains_key(ORIGIN)
+        && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The method and the matched route. The path itself is not taken: it may hold ids, or whatever a stranger sends.
+fn route_of(parts: &Parts) -> Option<RequestRoute> {
+    #[cfg(feature = "axum")]
+    if let Some(path) = parts.extensions.get::<axum::extract::MatchedPath>() {
+        return RequestRoute::new(format!("{} {}", parts.method, path.as_str())).ok();
+    }
+    parts.extensions.get::<RequestRoute>().cloned()
 }
 
 /// An error of [`Registry::verify_for`] as this crate answers it, for hosts that verify by themselves.
