@@ -19,6 +19,24 @@ use crate::gate::Gate;
 /// Behind it a handler finds in the request's extensions the proof, a [`Verified`], and the door itself, an `Arc<Gate>`, so
 /// that what it asks for beyond the door's own demands is refused in the same words.
 ///
+/// # CORS
+///
+/// A preflight request (`OPTIONS`) carries no token, so the CORS layer must answer it before this layer sees it. In axum,
+/// the layer that is added last comes first:
+///
+/// ```text
+/// Router::new().route("/parts", get(parts)).layer(TokenLayer::new(gate)).layer(CorsLayer::new()...)
+/// ```
+///
+/// Allow the header that the door reads, such as `Authorization`. Then responses that refuse a token have the CORS headers
+/// too, and scripts can read `WWW-Authenticate`, which the door exposes. Where the order cannot be changed, there is
+/// [`Gate::pass_preflights`].
+///
+/// # Connections that outlive a request
+///
+/// A token is verified once, when a WebSocket or a stream is opened. A revocation does not close it.
+/// [`Registry::wait_for_end`](counterfoil::Registry::wait_for_end) returns when the token is no longer good.
+///
 /// The service's response body must be made from a `String`, as those of axum and of `http-body-util` are.
 ///
 /// ```
