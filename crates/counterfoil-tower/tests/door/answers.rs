@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use counterfoil::{
-    By, Caller, Grant, Policy, Record, Registry, Rotation, Scope, Verified,
+    By, Caller, Denial, FixedClock, Grant, Lifetime, Policy, Record, Registry, Rotation, Scope, Timestamp, TokenFormat,
+    Verified,
     policy::{Approval, Assent, Objection, Refusal},
+    registry::VerifyError,
 };
 use counterfoil_tower::{Challenge, Codes, Gate, Later, Limiter, Renderer, Transport};
 use http::HeaderName;
@@ -49,6 +51,88 @@ fn what_is_wrong_with_a_token_is_told_once_its_secret_is_proven() {
     let unknown = issue(&crate::support::registry());
     for reply in ask(&gate, &bearer(unknown.expose())) {
         assert_eq!((reply.status, reply.json()["detail"].as_str()), (401, Some("the token is not valid")));
+    }
+}
+
+/// A text whose secret differs from that of `token` in its middle, with the right checksum.
+fn with_another_secret(format: &TokenFormat, token: &str) -> String {
+    let fake = format.fake().unwrap();
+    let public = token.rfind('_').unwrap() + 1;
+    let covered = format!("{}{}", &token[..public], &fake[public..fake.len() - 6]);
+    let check = crc32(covered.as_bytes());
+    let mut digits = [b'0'; 6];
+    let mut rest = check;
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"[(rest % 62) as usize];
+        rest /= 62;
+    }
+    format!("{covered}{}", std::str::from_utf8(&digits).unwrap())
+}
+
+/// CRC-32 of IEEE 802.3, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc: u32, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+    })
+}
+
+#[test]
+fn wrong_secret_is_answered_byte_for_byte_like_an_unknown_token() {
+    let clock = FixedClock::new(Timestamp::from_unix_millis(1_767_225_600_000).unwrap());
+    let registry = builder().clock(clock.clone()).build().unwrap();
+    let format = TokenFormat::builder("acme").build().unwrap();
+    let states = ["good", "revoked", "blocked", "suspended", "superseded", "expired"].map(|state| {
+        let lifetime = Lifetime::days(if state == "expired" { 1 } else { 90 });
+        let issued = runtime().block_on(registry.issue(Grant { lifetime, ..grant() })).unwrap();
+        let id = issued.record.id();
+        runtime().block_on(async {
+            match state {
+                "revoked" => registry.revoke(id, By::unknown()).await.unwrap(),
+                "suspended" => drop(registry.suspend(id, By::unknown()).await.unwrap()),
+                "blocked" => drop(registry.block(id, By::unknown()).await.unwrap()),
+                "superseded" => drop(registry.rotate(id, &Rotation::at_once()).await.unwrap()),
+                _ => {}
+            }
+        });
+        (state, issued.token)
+    });
+    clock.set(Timestamp::from_unix_millis(1_767_225_600_000 + 2 * 86_400_000).unwrap());
+
+    let unknown = format.fake().unwrap();
+    let mut texts = vec![
+        ("unknown", unknown.clone()),
+        ("too short", "acme_1".into()),
+        ("wrong checksum", format!("{}x", &unknown[..unknown.len() - 1])),
+        ("too long", format!("acme_{}", "a".repeat(600))),
+        ("of another family", "ghp_0123456789".into()),
+        ("no token at all", "x".into()),
+        ("padded", format!("{unknown}=")),
+    ];
+    for (state, token) in &states {
+        let wrong = with_another_secret(&format, token.expose());
+        let verdict = runtime().block_on(registry.verify(&wrong)).unwrap_err();
+        assert!(matches!(verdict, VerifyError::Denied(Denial::WrongSecret)), "{state}: {verdict}");
+        texts.push((state, wrong));
+    }
+    let gate = Gate::new(registry, Transport::bearer());
+    for address in serve(&gate) {
+        let whole = |text: &str| {
+            let reply = send(address, &[bearer(text).as_bytes()]);
+            let head: Vec<_> = reply.head.lines().filter(|line| !line.to_lowercase().starts_with("date:")).collect();
+            (head.join("\n"), reply.body)
+        };
+        let expected = whole(&unknown);
+        assert!(expected.0.starts_with("HTTP/1.1 401"), "{expected:?}");
+        for (what, text) in &texts {
+            assert_eq!(whole(text), expected, "{what}");
+        }
+        // With the right secret the reason is told; a text that cannot be a credential is 400.
+        for (state, token) in &states {
+            assert_ne!(whole(token.expose()), expected, "{state}");
+        }
+        for malformed in ["=", "a,b", "a b"] {
+            assert!(whole(malformed).0.starts_with("HTTP/1.1 400"), "{malformed}");
+        }
     }
 }
 

@@ -101,7 +101,7 @@ impl tower_service::Service<Request<hyper::body::Incoming>> for Plain {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
-    head: String,
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
