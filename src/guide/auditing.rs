@@ -194,7 +194,7 @@
 //! | what a refused attempt is answered is the same for every token | `crates/counterfoil-tower/tests/door/attempts.rs: a_refused_attempt_is_429_whatever_the_text_and_nothing_is_looked_up` |
 //! | a second verifier is asked about what is not ours alone | `crates/counterfoil-tower/tests/door/second.rs: another_verifier_is_asked_about_what_is_not_ours_alone` |
 //! | a door's span and counter tell the outcome and no secret | `crates/counterfoil-tower/tests/observe.rs: a_span_and_a_counter_tell_the_outcome_and_no_secret` |
-//! | a route without a door lets nobody in | `crates/counterfoil-axum/tests/routes.rs: a_route_without_a_door_is_the_hosts_mistake` |
+//! | a route without a door lets nobody in | `crates/counterfoil-axum/tests/routes.rs: route_without_a_token_layer_is_500_with_a_body_that_names_it` |
 //! | a token manages no tokens, in whichever header it comes and whatever else the request has | `crates/counterfoil-axum/tests/management/tokens_shut_out.rs: a_token_of_ours_shuts_out_every_operation`, `crates/counterfoil-axum/tests/management/tokens_shut_out.rs: what_a_door_has_let_in_by_a_token_is_shut_out`, `crates/counterfoil-axum/tests/management/lax_session.rs: a_session_that_is_a_token_manages_nothing_and_a_key_is_of_one_path` |
 //! | another site's page changes nothing | `crates/counterfoil-axum/tests/management/cross_site.rs: a_change_comes_from_a_page_of_the_apis_own_or_of_a_trusted_origin` |
 //! | a foreign token is answered as one that is not there | `crates/counterfoil-axum/tests/management/sessions.rs: a_foreign_token_is_no_token` |

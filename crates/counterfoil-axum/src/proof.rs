@@ -3,12 +3,18 @@
 use std::{ops::Deref, sync::Arc};
 
 use axum::{
+    Json,
     extract::{FromRequestParts, OptionalFromRequestParts},
-    http::{Extensions, StatusCode, request::Parts},
+    http::{
+        Extensions, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+        request::Parts,
+    },
     response::{IntoResponse, Response},
 };
 use counterfoil::{Scope, Verified};
 use counterfoil_tower::{Answer, Gate};
+use serde::Serialize;
 
 /// The proof of a good token: a handler that takes one is reached with it alone.
 ///
@@ -62,12 +68,12 @@ pub(crate) fn proof_of(extensions: &Extensions) -> Result<Verified, NotLetIn> {
 }
 
 /// The proof, if the token holds the scope.
-pub(crate) fn proof_with(extensions: &Extensions, scope: &Scope) -> Result<Verified, NotLetIn> {
-    let gate = gate_of(extensions)?;
-    let verified = proof_of(extensions)?;
-    match verified.require(scope) {
+pub(crate) fn proof_with(parts: &Parts, scope: &Scope) -> Result<Verified, NotLetIn> {
+    let gate = gate_of(&parts.extensions)?;
+    let verified = proof_of(&parts.extensions)?;
+    match gate.require_scope(&verified, scope, parts) {
         Ok(()) => Ok(verified),
-        Err(missing) => Err(refused(gate, Answer::missing_scope(missing.scope, gate.used_codes()))),
+        Err(answer) => Err(refused(gate, answer)),
     }
 }
 
@@ -75,16 +81,20 @@ fn refused(gate: &Arc<Gate>, answer: Answer) -> NotLetIn {
     NotLetIn(Reason::Refused(Arc::clone(gate), Box::new(answer)))
 }
 
-/// Why a handler was not reached; as a response it is the door's own answer.
+/// The reason a handler was not reached. As a response it is the door's own answer.
+///
+/// If no [`TokenLayer`](counterfoil_tower::TokenLayer) is in front of the route, the response is 500 with a body that says
+/// so, and the same text is logged with the feature `tracing`. In tests of handlers, `counterfoil_testkit::acting_as` is a
+/// layer that lets every request in.
 #[derive(Debug)]
 pub struct NotLetIn(Reason);
 
 #[derive(Debug)]
 enum Reason {
     Refused(Arc<Gate>, Box<Answer>),
-    /// The route stands behind no door: the host's mistake, which must not look like a client's.
+    /// No token layer is in front of the route: a mistake of the application, which must not look like a client's.
     NoGate,
-    /// A scope that is written in the host's code is none.
+    /// A scope that is written in the application's code is none.
     NoScope(&'static str),
 }
 
@@ -106,19 +116,41 @@ impl std::fmt::Display for NotLetIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.0 {
             Reason::Refused(_, answer) => f.write_str(&answer.text),
-            Reason::NoGate => f.write_str("the route stands behind no token layer"),
-            Reason::NoScope(text) => write!(f, "`{text}` is required by the code, and is no scope"),
+            Reason::NoGate => f.write_str(
+                "this route's handler or layer needs a verified token, but no TokenLayer is in front of the route",
+            ),
+            Reason::NoScope(text) => write!(f, "this route requires the scope `{text}`, which is not a valid scope"),
         }
     }
 }
 
 impl std::error::Error for NotLetIn {}
 
+/// The members of RFC 9457, section 3.1, and `code`.
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+}
+
 impl IntoResponse for NotLetIn {
     fn into_response(self) -> Response {
-        match self.0 {
-            Reason::Refused(gate, answer) => gate.refuse(&answer),
-            Reason::NoGate | Reason::NoScope(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
+        let detail = self.to_string();
+        let code = match self.0 {
+            Reason::Refused(gate, answer) => return gate.refuse(&answer),
+            Reason::NoGate => "no_token_layer",
+            Reason::NoScope(_) => "invalid_scope_name",
+        };
+        #[cfg(feature = "tracing")]
+        tracing::error!(code, "{detail}");
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let problem =
+            Problem { kind: "about:blank", title: "Internal Server Error", status: 500, detail: &detail, code };
+        let headers = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
+        (status, headers, Json(problem)).into_response()
     }
 }

@@ -61,10 +61,11 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        if let Err(refused) = proof_with(request.extensions(), &self.scope) {
+        let (parts, body) = request.into_parts();
+        if let Err(refused) = proof_with(&parts, &self.scope) {
             return Box::pin(std::future::ready(Ok(refused.into_response())));
         }
-        let reply = self.inner.call(request);
+        let reply = self.inner.call(Request::from_parts(parts, body));
         Box::pin(async move { reply.await.map(IntoResponse::into_response) })
     }
 }
@@ -122,6 +123,6 @@ impl<S: Sync, N: Named> FromRequestParts<S> for Scoped<N> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NotLetIn> {
         let scope = N::SCOPE.parse().map_err(|_| NotLetIn::no_scope(N::SCOPE))?;
-        Ok(Self { verified: proof_with(&parts.extensions, &scope)?, named: PhantomData })
+        Ok(Self { verified: proof_with(parts, &scope)?, named: PhantomData })
     }
 }

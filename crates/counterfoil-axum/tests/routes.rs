@@ -3,14 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     http::{Request, StatusCode},
     routing::get,
 };
-use counterfoil::{Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat};
+use counterfoil::{
+    Grant, Keyring, Lifetime, MemoryStore, Owner, Registry, TokenFormat, Verified,
+    caller::RequestRoute,
+    event::{Event, EventKind, EventSink},
+};
 use counterfoil_axum::{Named, Proof, RequireScope, Scoped, self_service};
-use counterfoil_tower::{Gate, Renderer, TokenLayer, Transport};
+use counterfoil_tower::{Attempt, AttemptLimiter, Gate, Later, Limiter, Renderer, TokenLayer, Transport};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -99,10 +103,142 @@ async fn behind_an_optional_door_nobody_is_somebody_only_where_asked_for() {
 }
 
 #[tokio::test]
-async fn a_route_without_a_door_is_the_hosts_mistake() {
-    for path in ["/owner", "/maybe", "/read", "/write", "/token"] {
-        let (status, body) = send(&routes(), "GET", path, Some("Bearer acme_1")).await;
-        assert_eq!((status.as_u16(), &*body), (500, ""), "{path}");
+async fn route_without_a_token_layer_is_500_with_a_body_that_names_it() {
+    let with_a_proof = || {
+        let grant = Grant::new(Owner::new("user-42").unwrap(), Lifetime::days(90));
+        routes().layer(Extension(counterfoil_testkit::verified(grant)))
+    };
+    for app in [routes(), with_a_proof()] {
+        for path in ["/owner", "/maybe", "/read", "/write", "/token"] {
+            let (status, body) = send(&app, "GET", path, Some("Bearer acme_1")).await;
+            assert_eq!(status, 500, "{path}");
+            let body: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!((&body["status"], &body["code"]), (&json!(500), &json!("no_token_layer")), "{path}");
+            assert!(body["detail"].as_str().unwrap().contains("no TokenLayer is in front of the route"), "{body}");
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+#[tokio::test]
+async fn route_without_a_token_layer_is_logged() {
+    #[derive(Clone, Default)]
+    struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let written = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || written.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    send(&routes(), "GET", "/owner", Some("Bearer acme_1")).await;
+    drop(guard);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("ERROR") && log.contains("no TokenLayer is in front of the route"), "{log}");
+    assert!(!log.contains("acme_1"), "{log}");
+}
+
+#[tokio::test]
+async fn handlers_are_tested_as_a_token_in_one_line() {
+    let grant = Grant::new(Owner::new("user-42").unwrap(), Lifetime::days(90)).scopes("parts:read".parse().unwrap());
+    let app = routes().layer(counterfoil_testkit::acting_as(grant));
+    for (path, status, expected) in [
+        ("/owner", 200, "user-42"),
+        ("/maybe", 200, "somebody"),
+        ("/read", 200, "read"),
+        ("/write", 403, "parts:write"),
+    ] {
+        let (found, body) = send(&app, "GET", path, None).await;
+        assert_eq!(found.as_u16(), status, "{path}: {body}");
+        assert!(body.contains(expected), "{path}: {body}");
+    }
+    assert_eq!(send(&app, "GET", "/token", None).await.0, 200);
+    assert_eq!(send(&app, "DELETE", "/token", None).await.0, 204);
+    assert_eq!(send(&app, "GET", "/owner", None).await.0, 401);
+}
+
+#[derive(Debug, Clone, Default)]
+struct Events(std::sync::Arc<std::sync::Mutex<Vec<Event>>>);
+
+impl EventSink for Events {
+    fn emit(&self, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+struct Spent;
+
+impl Limiter for Spent {
+    async fn admit(&self, _: &Verified) -> Result<(), Later> {
+        Err(Later::new("budget_spent", "the budget is spent", std::time::Duration::from_secs(1)))
+    }
+}
+
+struct Closed;
+
+impl AttemptLimiter for Closed {
+    fn may_try(&self, _: &Attempt) -> Result<(), Later> {
+        Err(Later::new("too_many_attempts", "too many bad tokens", std::time::Duration::from_secs(1)))
+    }
+    fn failed(&self, _: &Attempt) {}
+}
+
+#[tokio::test]
+async fn refusal_after_the_verdict_is_an_event_with_its_route_and_required_scope() {
+    let events = Events::default();
+    let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
+    let format = TokenFormat::builder("acme").build().unwrap();
+    let builder = Registry::builder(format, keyring, MemoryStore::new()).sink(events.clone());
+    let registry = builder.denials_per_second(3).build().unwrap();
+    let bearer = bearer(&registry, "parts:read").await;
+    let gate = Gate::new(registry, Transport::bearer());
+    let demanding = gate.clone().require("parts:admin".parse().unwrap());
+    for (gate, path, status, expected) in [
+        (gate.clone(), "/item/7?secret=1", 403, "used; scope_missing parts:write GET /item/{id}"),
+        (gate.clone(), "/layered/7", 403, "used; scope_missing parts:write GET /layered/{id}"),
+        (demanding, "/item/7", 403, "used; scope_missing parts:admin GET /item/{id}"),
+        (gate.clone().limiter(Spent), "/item/7", 429, "used; limited budget_spent GET /item/{id}"),
+        (gate.clone().attempt_limiter(Closed), "/item/7", 429, "attempt_limited too_many_attempts GET /item/{id}"),
+    ] {
+        let app = Router::new()
+            .route("/item/{id}", get(async |_: Scoped<PartsWrite>| "item"))
+            .route("/layered/{id}", get(async || "item").layer(RequireScope::new("parts:write".parse().unwrap())))
+            .layer(TokenLayer::new(gate));
+        events.0.lock().unwrap().clear();
+        assert_eq!(send(&app, "GET", path, Some(&bearer)).await.0.as_u16(), status, "{path}");
+        let told: Vec<_> = events.0.lock().unwrap().iter().map(shown).collect();
+        assert_eq!(told.join("; "), expected);
+    }
+    // Anyone can make failed attempts, so they are bounded.
+    let app = routes().layer(TokenLayer::new(gate.attempt_limiter(Closed)));
+    events.0.lock().unwrap().clear();
+    for _ in 0..50 {
+        assert_eq!(send(&app, "GET", "/owner", Some(&bearer)).await.0, 429);
+    }
+    let told = events.0.lock().unwrap();
+    let one_by_one = told.iter().filter(|event| event.kind.as_str() == "attempt_limited").count();
+    assert!((1..50).contains(&one_by_one), "{one_by_one} events");
+    assert!(told.iter().all(|event| event.token.is_none()), "nothing was looked up");
+}
+
+fn shown(event: &Event) -> String {
+    let route = |route: &Option<RequestRoute>| route.as_ref().unwrap().as_str().to_owned();
+    let name = event.kind.as_str();
+    match &event.kind {
+        EventKind::ScopeMissing { scope, route: at, .. } => {
+            assert!(event.token.is_some() && event.owner.is_some());
+            format!("{name} {} {}", scope.as_str(), route(at))
+        }
+        EventKind::Limited { code, route: at, .. } | EventKind::AttemptLimited { code, route: at, .. } => {
+            format!("{name} {code} {}", route(at))
+        }
+        _ => name.to_owned(),
     }
 }
 

@@ -110,6 +110,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "tower")]
+mod acting_as;
 mod bench;
 mod hand;
 mod harness;
@@ -120,6 +122,9 @@ pub mod reservations;
 pub mod tokens;
 mod verified;
 
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use acting_as::{ActingAs, ActingAsService, acting_as};
 pub use harness::{Fresh, Harness, Job};
 pub use report::{Check, Failure, Outcome, Report};
 pub use verified::{verified, verified_as};
