@@ -65,7 +65,7 @@ async fn preflight_passes_where_the_cors_layer_is_outside_or_the_gate_lets_it() 
             let body = std::str::from_utf8(&body).unwrap();
             assert!(body.contains("put the CORS layer in front of the token layer"), "{body}");
         }
-        // What is no preflight, or carries a credential, is held to the door.
+        // The door checks anything that is no preflight or has a credential.
         for headers in [&[][..], &PREFLIGHT[1..], &[PREFLIGHT[0], ("authorization", "Bearer acme_1")]] {
             let status = send(app, "OPTIONS", headers).await.status().as_u16();
             // A CORS layer in front answers every OPTIONS itself.

@@ -18,7 +18,7 @@ const PRIVATE: &str = "private";
 /// The value of `Vary` for a transport: every header that it reads.
 pub(crate) fn vary_of(transport: &Transport) -> HeaderValue {
     let names: Vec<_> = transport.headers().map(HeaderName::as_str).collect();
-    // INVARIANT: header names and commas, all of which may stand in a value.
+    // INVARIANT: header names, commas and spaces are valid in a value.
     HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("*"))
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn add_vary(headers: &mut HeaderMap, names: &HeaderValue) {
     set(headers, VARY, &joined);
 }
 
-/// Restricts who may store a response unless it says so itself with `public`, `s-maxage`, `private`
+/// Restricts who may store a response, unless the response decides with `public`, `s-maxage`, `private`
 /// or `no-store`.
 ///
 /// Responses to a request with a credential get `private`, and those with status 401, 403, 429 or

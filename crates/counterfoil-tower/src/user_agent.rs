@@ -38,7 +38,7 @@ impl UserAgents {
     }
 }
 
-/// FNV-1a. Whoever makes two agents share a place costs themselves one allocation for each request.
+/// FNV-1a. A client that makes two agents share a place costs one allocation for each of its requests.
 fn place_of(value: &[u8]) -> usize {
     let hash = value
         .iter()

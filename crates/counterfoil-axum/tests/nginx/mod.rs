@@ -23,8 +23,8 @@ pub(crate) struct Nginx {
 impl Nginx {
     /// Starts nginx with one server on a free port of 127.0.0.1, and returns when it listens.
     ///
-    /// `http` stands in the `http` block, for example `proxy_cache_path cache keys_zone=c:1m;`
-    /// (relative paths are below a temporary directory). `server` stands in the `server` block, for
+    /// `http` goes into the `http` block, for example `proxy_cache_path cache keys_zone=c:1m;`
+    /// (relative paths are below a temporary directory). `server` goes into the `server` block, for
     /// example `location / { proxy_pass http://127.0.0.1:3000; }`.
     ///
     /// Without nginx this prints that the test was skipped and returns `None`; if
