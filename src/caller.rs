@@ -12,7 +12,7 @@ bounded_text! {
 bounded_text! {
     /// The method and the route of a request, such as `GET /parts/{id}`: the route as it is registered, never a path with
     /// ids or a query.
-    RequestRoute, "request route", 255
+    RequestRoute, "request route", 255 bytes
 }
 
 /// What the host knows of a request beside the token.
