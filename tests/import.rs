@@ -659,7 +659,14 @@ async fn a_store_that_is_down_is_asked_once() {
         import(BARE_PUBLIC, BARE_SHA256, Over::Text),
     ];
     let outcomes = words(rig.registry.import(batch, By::unknown()).await.unwrap());
-    assert_eq!(outcomes, [&ImportRefused::Public.to_string(), "the store is unavailable", "not tried"]);
+    assert_eq!(
+        outcomes,
+        [
+            &ImportRefused::Public.to_string(),
+            "the store is unavailable: attempted to acquire a connection on a closed pool",
+            "not tried"
+        ]
+    );
     assert!(rig.events.take().is_empty());
 }
 
@@ -669,7 +676,8 @@ async fn a_use_that_cannot_be_noted_is_told_and_the_token_is_in() {
     let pool = options.connect("sqlite::memory:").await.unwrap();
     let store = SqliteStore::from_pool_or_create(pool.clone()).await.unwrap();
     let rig = rig("sqlite", SharedStore::new(store), families(), minting_k1());
-    sqlx::query("DROP TABLE counterfoil_usage").execute(&pool).await.unwrap();
+    let refuses = "CREATE TRIGGER refuses BEFORE INSERT ON counterfoil_usage BEGIN SELECT RAISE(ABORT, 'full'); END";
+    sqlx::query(refuses).execute(&pool).await.unwrap();
     let row = import(PREFIXED_PUBLIC, PREFIXED_SHA256, Over::Secret);
     id_of(import_one(&rig.registry, row.usage(used_at_start())).await);
     assert_eq!(rig.events.take(), ["imported", "uses_dropped"]);
