@@ -1,6 +1,6 @@
 //! What a registry answers when it finds a change already made: nothing that the store cannot confirm as durable.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod common;
 #[path = "common/gated.rs"]

@@ -1,6 +1,11 @@
 //! Tokens in texts of others: found wherever they are, by several engines, and nothing else.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and reports what it skips"
+)]
 
 mod common;
 
