@@ -290,6 +290,8 @@ impl EventKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
+    /// Checking that the store is complete and the one that was opened. If it fails, the run ends here.
+    Check,
     /// Writing the uses that were noted.
     Uses,
     /// Deleting what is past its retention.
@@ -306,6 +308,7 @@ impl Step {
     /// The stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Check => "check",
             Self::Uses => "uses",
             Self::Purge => "purge",
             Self::Requests => "requests",

@@ -264,4 +264,8 @@ impl TokenStore for MemoryStore {
         // What a read sees here is all that there is.
         Ok(())
     }
+
+    async fn check_health(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

@@ -1,6 +1,7 @@
 //! The contract that a store signs.
 
 mod failure;
+mod id;
 mod idempotency;
 mod query;
 mod shared;
@@ -9,6 +10,7 @@ mod shared_requests;
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 pub use failure::{StoreError, StoreErrorKind};
+pub use id::{InvalidStoreId, StoreId};
 pub use idempotency::{IdempotencyKey, IdempotencyStore, RequestKey, Reservation, Reserved, Route};
 pub use query::{Columns, Cursor, Filter, InvalidCursor, LastUseCursor, ListQuery, Order, Page, Stored};
 pub use shared::SharedStore;
@@ -92,6 +94,9 @@ use crate::{
 ///     }
 ///     async fn confirm_durable(&self) -> Result<(), StoreError> {
 ///         self.inner.confirm_durable().await
+///     }
+///     async fn check_health(&self) -> Result<(), StoreError> {
+///         self.inner.check_health().await
 ///     }
 /// }
 /// ```
@@ -258,6 +263,21 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// Only the store's own. The registry then returns the error, and the caller asks again.
     fn confirm_durable(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Checks that the store can be reached, is complete and is the one that was opened.
+    ///
+    /// [`Registry::maintain`](crate::Registry::maintain) calls it before every run, a cache calls it with its
+    /// heartbeats, and the readiness probe of your service may. The cost is that of a few small reads. A store that
+    /// nobody can empty, replace or hide from this process, such as one in memory, returns `Ok`.
+    ///
+    /// A read that finds nothing must not return "there is none" where this call would fail: an empty or wrong store
+    /// rejects every token.
+    ///
+    /// # Errors
+    ///
+    /// [`NoStore`](StoreErrorKind::NoStore), [`Incomplete`](StoreErrorKind::Incomplete),
+    /// [`WrongStore`](StoreErrorKind::WrongStore) or [`RowSecurity`](StoreErrorKind::RowSecurity); those of any read.
+    fn check_health(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// What is to be revoked.

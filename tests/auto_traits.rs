@@ -142,5 +142,9 @@ mod shapes {
         async fn confirm_durable(&self) -> Result<(), StoreError> {
             self.0.confirm_durable().await
         }
+
+        async fn check_health(&self) -> Result<(), StoreError> {
+            self.0.check_health().await
+        }
     }
 }

@@ -140,6 +140,8 @@ fn is_of_the_whole_store(error: &StoreError) -> bool {
             | StoreErrorKind::OlderSchema { .. }
             | StoreErrorKind::NoStore { .. }
             | StoreErrorKind::Incomplete { .. }
+            | StoreErrorKind::WrongStore { .. }
+            | StoreErrorKind::RowSecurity { .. }
             | StoreErrorKind::EditedMigration { .. }
     )
 }

@@ -58,9 +58,13 @@ impl Registry {
         Ok(())
     }
 
-    /// Does what is due: writes uses, deletes what is past its [`Retention`], forgets requests with an idempotency key
-    /// that are a day old, warns of ends that come near, revokes what is not used any more. Each step is bounded, and is made whether or not an earlier one failed; only, tokens are not
-    /// revoked as unused in a run that could not write all uses.
+    /// Runs the maintenance that is due: writes uses, deletes records that are past their [`Retention`], forgets
+    /// requests with an idempotency key that are a day old, warns of tokens that expire soon, and revokes tokens that are
+    /// no longer used.
+    ///
+    /// A run begins with a [check of the store](TokenStore::check_health), and ends there if it fails. Each of the other
+    /// steps is bounded, and runs even if an earlier one failed. Only, no token is revoked as unused in a run that could
+    /// not write all uses.
     ///
     /// The moment is that of the registry's clock, by which uses are noted too. Any number of nodes may run it, also at
     /// the same time. Requests are forgotten only if the registry knows
@@ -95,6 +99,11 @@ impl Registry {
         self.emit_count(now, self.0.denials.close(now), |count| EventKind::DenialsSuppressed { count });
 
         let mut run = Maintained::default();
+        if let Err(error) = store.check_health().await {
+            // Nothing may be deleted or revoked in a store that is not known to be the right one.
+            run.fail(Step::Check, Some(error));
+            return Ok(run);
+        }
         let (mut written, mut dropped) = (0, 0);
         let flushed = self.write_uses(Which::Due(now), &mut written, &mut dropped).await;
         (run.uses_written, run.uses_dropped) = (written, dropped);

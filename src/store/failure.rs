@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt};
 
+use super::StoreId;
 use crate::record::CorruptRecord;
 
 /// A store's failure: its kind and its cause.
@@ -141,6 +142,25 @@ pub enum StoreErrorKind {
         location: String,
         /// What is missing or wrong.
         detail: String,
+    },
+    /// The store is another one than expected: its random id differs.
+    #[error("the token store has the id {found}, expected {expected}: this is another store")]
+    WrongStore {
+        /// The id of the store that was found.
+        found: StoreId,
+        /// The id that the application pinned, or that the store had when it was opened.
+        expected: StoreId,
+    },
+    /// PostgreSQL's row-level security applies to the connection's role, so tokens may be hidden from it.
+    #[error(
+        "row-level security is active on {tables} in {location} and may hide rows: exempt the role (ALTER ROLE … \
+         BYPASSRLS), or disable it on these tables (ALTER TABLE … DISABLE ROW LEVEL SECURITY)"
+    )]
+    RowSecurity {
+        /// The database, its schemas and the role.
+        location: String,
+        /// The tables, separated by commas.
+        tables: String,
     },
     /// A migration was edited after it ran here: its checksum differs from the one that was recorded.
     #[error("migration {version} has the checksum {expected}, but {found} ran here: it was edited afterwards")]

@@ -62,6 +62,7 @@ trait DynTokenStore: fmt::Debug + Send + Sync {
     fn claim_warnings_dyn<'a>(&'a self, claims: &'a [WarningClaim]) -> Boxed<'a, Vec<bool>>;
     fn count_by_key_dyn<'a>(&'a self, key: KeyId) -> Boxed<'a, u64>;
     fn confirm_durable_dyn(&self) -> Boxed<'_, ()>;
+    fn check_health_dyn(&self) -> Boxed<'_, ()>;
 }
 
 impl<S: TokenStore> DynTokenStore for S {
@@ -125,6 +126,10 @@ impl<S: TokenStore> DynTokenStore for S {
     fn confirm_durable_dyn(&self) -> Boxed<'_, ()> {
         Box::pin(self.confirm_durable())
     }
+
+    fn check_health_dyn(&self) -> Boxed<'_, ()> {
+        Box::pin(self.check_health())
+    }
 }
 
 impl TokenStore for SharedStore {
@@ -187,5 +192,9 @@ impl TokenStore for SharedStore {
 
     async fn confirm_durable(&self) -> Result<(), StoreError> {
         self.0.confirm_durable_dyn().await
+    }
+
+    async fn check_health(&self) -> Result<(), StoreError> {
+        self.0.check_health_dyn().await
     }
 }

@@ -174,4 +174,8 @@ impl TokenStore for Gated {
         self.confirm()?;
         self.writable()?.confirm_durable().await
     }
+
+    async fn check_health(&self) -> Result<(), StoreError> {
+        self.store.check_health().await
+    }
 }

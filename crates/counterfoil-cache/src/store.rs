@@ -364,4 +364,8 @@ impl<S: TokenStore> TokenStore for CachedStore<S> {
     async fn confirm_durable(&self) -> Result<(), StoreError> {
         self.inner.confirm_durable().await
     }
+
+    async fn check_health(&self) -> Result<(), StoreError> {
+        self.inner.check_health().await
+    }
 }

@@ -1,6 +1,6 @@
 //! Inspection and migration of the schema, for every database.
 
-use counterfoil::store::{StoreError, StoreErrorKind};
+use counterfoil::store::{StoreError, StoreErrorKind, StoreId};
 use sqlx::{
     SqlSafeStr as _,
     migrate::{Migrate, MigrateError, Migration, MigrationType},
@@ -32,6 +32,15 @@ pub(crate) enum Creation {
     Allowed,
 }
 
+/// Who records which migrations ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Steps {
+    /// This crate, in [`TABLE`].
+    Recorded,
+    /// The application's own migrator, in a table that is not known here.
+    Elsewhere,
+}
+
 /// Runs the migrations that have not run.
 ///
 /// It does what sqlx's `Migrator` does, but inside the caller's transaction and in a future that is `Send`.
@@ -60,10 +69,20 @@ pub(crate) struct Inventory {
     pub(crate) location: String,
     /// Those of [`TABLES`] that are there.
     pub(crate) tables: Vec<String>,
+    /// Those of [`TABLES`] whose rows row-level security may hide.
+    pub(crate) secured: Vec<String>,
     /// The rows of [`SCHEMA`]: exactly one in a whole store.
-    pub(crate) versions: Vec<i64>,
+    pub(crate) rows: Vec<SchemaRow>,
     /// The recorded migrations in the order of their versions, or `None` without the table.
     pub(crate) steps: Option<Vec<Step>>,
+}
+
+/// A row of [`SCHEMA`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SchemaRow {
+    pub(crate) version: i64,
+    /// `None` in a schema from before there were ids, and where the text is not one.
+    pub(crate) id: Option<StoreId>,
 }
 
 /// A migration that was recorded as run.
@@ -75,31 +94,58 @@ pub(crate) struct Step {
 }
 
 impl Inventory {
-    /// The version of a whole store, or `None` if there is nothing of a store.
+    /// An inventory of nothing, to be filled in.
+    pub(crate) fn of(location: String) -> Self {
+        Self { location, tables: Vec::new(), secured: Vec::new(), rows: Vec::new(), steps: None }
+    }
+
+    /// The row of a whole store, or `None` if there is nothing of a store.
     ///
-    /// `migrations` are those known here. The order of the questions matters: a newer version may have renamed tables.
-    pub(crate) fn version(&self, migrations: &[(i64, &'static str)]) -> Result<Option<i64>, StoreError> {
-        let known = migrations.last().map_or(0, |(version, _)| *version);
-        let steps = self.steps.as_deref().unwrap_or_default();
-        let recorded = steps.last().map(|step| step.version);
-        if let Some(found) = self.versions.iter().copied().max().max(recorded).filter(|found| *found > known) {
+    /// `migrations` are those known here. A store of a newer version is refused: what it consists of is not known.
+    pub(crate) fn store(&self, migrations: &[(i64, &'static str)]) -> Result<Option<SchemaRow>, StoreError> {
+        let known = newest(migrations);
+        let noted = self.steps.iter().flatten().map(|step| step.version);
+        let found = self.rows.iter().map(|row| row.version).chain(noted).max();
+        if let Some(found) = found.filter(|found| *found > known) {
             return Err(StoreErrorKind::NewerSchema { found, known }.into());
         }
+        self.whole(migrations)
+    }
+
+    /// Refuses anything but the store with this id. One that a newer node has migrated meanwhile is accepted.
+    pub(crate) fn require(&self, id: StoreId, migrations: &[(i64, &'static str)]) -> Result<(), StoreError> {
+        let Some(row) = self.whole(migrations)? else {
+            return Err(self.no_store(format!("no table `{SCHEMA}`: the tables have gone since the store was opened")));
+        };
+        let found = self.current_id(row)?;
+        if found == id { Ok(()) } else { Err(StoreErrorKind::WrongStore { found, expected: id }.into()) }
+    }
+
+    /// The id of a store that is of the version known here.
+    pub(crate) fn current_id(&self, row: SchemaRow) -> Result<StoreId, StoreError> {
+        row.id.ok_or_else(|| self.incomplete(format!("`{SCHEMA}` has no `store_id`")))
+    }
+
+    fn whole(&self, migrations: &[(i64, &'static str)]) -> Result<Option<SchemaRow>, StoreError> {
+        let steps = self.steps.as_deref().unwrap_or_default();
         if self.tables.is_empty() && steps.is_empty() {
             return Ok(None);
         }
+        if !self.secured.is_empty() {
+            let (location, tables) = (self.location.clone(), listed(&self.secured));
+            return Err(StoreErrorKind::RowSecurity { location, tables }.into());
+        }
         let missing: Vec<_> = TABLES.iter().filter(|table| !self.tables.iter().any(|there| there == *table)).collect();
         if !missing.is_empty() {
-            let missing = missing.iter().map(|table| format!("`{table}`")).collect::<Vec<_>>().join(", ");
-            return Err(self.incomplete(format!("no table {missing}")));
+            return Err(self.incomplete(format!("no table {}", listed(&missing))));
         }
-        let [version] = self.versions[..] else {
-            return Err(self.incomplete(format!("`{SCHEMA}` has {} rows, expected 1", self.versions.len())));
+        let [row] = self.rows[..] else {
+            return Err(self.incomplete(format!("`{SCHEMA}` has {} rows, expected 1", self.rows.len())));
         };
         if self.steps.is_some() {
-            self.compare(steps, version, migrations)?;
+            self.compare(steps, row.version, migrations)?;
         }
-        Ok(Some(version))
+        Ok(Some(row))
     }
 
     /// Compares the recorded migrations with ours, up to the schema's version.
@@ -109,9 +155,11 @@ impl Inventory {
                 return Err(self.incomplete(format!("migration {} did not finish", step.version)));
             }
         }
+        let known = newest(migrations);
         let due = migrations.iter().filter(|(step, _)| *step <= version);
-        if !due.clone().map(|(step, _)| *step).eq(steps.iter().map(|step| step.version)) {
-            let found: Vec<_> = steps.iter().map(|step| step.version).collect();
+        let steps = steps.iter().filter(|step| step.version <= known);
+        if !due.clone().map(|(step, _)| *step).eq(steps.clone().map(|step| step.version)) {
+            let found: Vec<_> = steps.map(|step| step.version).collect();
             return Err(self.incomplete(format!(
                 "`{SCHEMA}` is of version {version}, but `{TABLE}` records the migrations {found:?}"
             )));
@@ -144,6 +192,15 @@ impl Inventory {
     pub(crate) fn no_store(&self, detail: String) -> StoreError {
         StoreErrorKind::NoStore { location: self.location.clone(), detail }.into()
     }
+}
+
+/// The latest version of the schema that is known here.
+pub(crate) fn newest(migrations: &[(i64, &'static str)]) -> i64 {
+    migrations.last().map_or(0, |(version, _)| *version)
+}
+
+fn listed(tables: &[impl std::fmt::Display]) -> String {
+    tables.iter().map(|table| format!("`{table}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Refuses a schema that the application's own migrator left at an older version.

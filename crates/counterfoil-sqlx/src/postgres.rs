@@ -91,8 +91,9 @@
 //! `WITH`, and answers to conflicts of 40001, which are repeated as above: more often than in PostgreSQL, so keep an
 //! eye on the tokens of one owner that are minted at once. Transactions ask for `READ COMMITTED` and are right under
 //! anything stricter. Where there are no advisory locks, let one node start first. Where there are no triggers or no
-//! `NOTIFY`, leave step 2 of [`MIGRATIONS`] out, note version 2 in `counterfoil_schema` by hand, and let no cache rely
-//! on [`CHANGES`]. This crate is tested on PostgreSQL 15 alone.
+//! `NOTIFY`, run [`MIGRATIONS`] without step 2 by your own migrator, open the store with
+//! [`PostgresStore::from_migrated_pool`], and let no cache rely on [`CHANGES`]. `row_security_active` and
+//! `gen_random_uuid` must be there. This crate is tested on PostgreSQL 15 alone.
 
 mod call;
 #[cfg(test)]
@@ -121,8 +122,11 @@ use std::{sync::Arc, time::Duration};
 use counterfoil::{
     KeyId, Mark, Record, Selector, Timestamp, TokenId, TokenStore,
     record::{Revision, Use},
-    store::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, Stored, WarningClaim},
+    store::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, StoreId, Stored, WarningClaim},
 };
+
+use crate::migrate::Steps;
+
 pub use migrate::MIGRATIONS;
 
 /// The statements of [the least that a role needs](self#the-least-that-a-role-needs), for a role with the name `app`.
@@ -176,27 +180,29 @@ pub const CHANGES: &str = "counterfoil_changes";
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     connections: Arc<lease::Connections>,
+    id: StoreId,
+    steps: Steps,
     deadline: Duration,
     bulk_deadline: Duration,
 }
 
 impl PostgresStore {
     async fn call<O: call::Operation>(&self, operation: &O) -> Result<O::Output, StoreError> {
-        call::call(&self.connections, self.deadline, operation).await
+        call::call(&self.connections, self.id, self.deadline, operation).await
     }
 
     async fn call_in_bulk<O: call::Operation>(&self, operation: &O) -> Result<O::Output, StoreError> {
-        call::call(&self.connections, self.bulk_deadline, operation).await
+        call::call(&self.connections, self.id, self.bulk_deadline, operation).await
     }
 }
 
 impl TokenStore for PostgresStore {
     async fn insert(&self, record: &Record, limit: Option<u32>, now: Timestamp) -> Result<(), StoreError> {
-        self.call(&write::Insert { row: &record.to_row(), limit, now }).await
+        self.call(&write::Insert { store: self.id, row: &record.to_row(), limit, now }).await
     }
 
     async fn find(&self, selectors: &[Selector]) -> Result<Option<Arc<Record>>, StoreError> {
-        self.call(&find::Find(selectors)).await
+        self.call(&find::Find { store: self.id, selectors }).await
     }
 
     async fn get(&self, id: TokenId) -> Result<Option<Stored>, StoreError> {
@@ -260,5 +266,9 @@ impl TokenStore for PostgresStore {
 
     async fn confirm_durable(&self) -> Result<(), StoreError> {
         self.call(&durable::ConfirmDurable).await
+    }
+
+    async fn check_health(&self) -> Result<(), StoreError> {
+        self.call(&migrate::CheckHealth { store: self.id, steps: self.steps }).await
     }
 }

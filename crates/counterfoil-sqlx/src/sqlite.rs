@@ -27,6 +27,7 @@
 //! system.
 
 mod fault;
+mod file;
 mod find;
 mod idempotency;
 mod list;
@@ -44,10 +45,16 @@ use std::{sync::Arc, time::Duration};
 use counterfoil::{
     KeyId, Mark, Record, Selector, Timestamp, TokenId, TokenStore,
     record::{Revision, Use},
-    store::{ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, Stored, WarningClaim},
+    store::{
+        ListQuery, Page, Revocation, RevokeStep, RevokeTarget, StoreError, StoreErrorKind, StoreId, Stored,
+        WarningClaim,
+    },
 };
 use tokio::time::Instant;
 use transaction::{Limits, Operation, Reader, Writer};
+
+use crate::migrate::Steps;
+use file::OpenFile;
 
 pub use migrate::MIGRATIONS;
 pub use open::SqliteOptions;
@@ -87,19 +94,53 @@ pub struct SqliteStore {
     readers: Reader,
     deadline: Duration,
     bulk_deadline: Duration,
+    id: StoreId,
+    steps: Steps,
+    file: Option<Arc<OpenFile>>,
 }
 
 impl SqliteStore {
+    /// Refuses a file that is not at its path any more: before a write, which would be lost with it.
+    fn check_file(&self) -> Result<(), StoreError> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check())
+    }
+
+    /// The same before a read, at a cost that is not noticed.
+    fn check_file_sometimes(&self) -> Result<(), StoreError> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check_sometimes())
+    }
+
+    /// A read's failure, or the reason for it that SQLite does not give: a file that is gone cannot be opened again.
+    fn explain<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
+        if read.is_err() {
+            self.check_file()?;
+        }
+        read
+    }
+
+    fn location(&self) -> String {
+        migrate::location_of(&self.readers.pool)
+    }
+
+    /// Confirms that what was not found is not there: that this is still the store that was opened.
+    async fn confirm(&self) -> Result<(), StoreError> {
+        self.check_file()?;
+        migrate::confirm(&self.readers, self.deadline, self.id).await
+    }
+
     async fn write<O: Operation>(&self, change: &O) -> Result<O::Output, StoreError> {
+        self.check_file()?;
         self.writer.run(Limits { wait: self.deadline, total: self.deadline }, change).await
     }
 
     async fn write_in_bulk<O: Operation>(&self, change: &O) -> Result<O::Output, StoreError> {
+        self.check_file()?;
         self.writer.run(self.bulk_limits(), change).await
     }
 
     async fn read_in_bulk<O: Operation>(&self, read: &O) -> Result<O::Output, StoreError> {
-        self.readers.run(self.bulk_limits(), read).await
+        self.check_file_sometimes()?;
+        self.explain(self.readers.run(self.bulk_limits(), read).await)
     }
 
     fn bulk_limits(&self) -> Limits {
@@ -109,19 +150,36 @@ impl SqliteStore {
 
 impl TokenStore for SqliteStore {
     async fn insert(&self, record: &Record, limit: Option<u32>, now: Timestamp) -> Result<(), StoreError> {
+        // A token that goes into another store is lost to this one.
+        self.confirm().await?;
         self.write(&write::Insert { row: &record.to_row(), limit, now }).await
     }
 
     async fn find(&self, selectors: &[Selector]) -> Result<Option<Arc<Record>>, StoreError> {
-        find::find(&self.readers, self.deadline, selectors).await
+        self.check_file_sometimes()?;
+        let found = self.explain(find::find(&self.readers, self.deadline, selectors).await)?;
+        if found.is_none() {
+            self.confirm().await?;
+        }
+        Ok(found)
     }
 
     async fn get(&self, id: TokenId) -> Result<Option<Stored>, StoreError> {
-        list::get(&self.readers, self.deadline, id).await
+        self.check_file_sometimes()?;
+        let stored = self.explain(list::get(&self.readers, self.deadline, id).await)?;
+        if stored.is_none() {
+            self.confirm().await?;
+        }
+        Ok(stored)
     }
 
     async fn list(&self, query: &ListQuery, now: Timestamp) -> Result<Page, StoreError> {
-        self.read_in_bulk(&list::List { query, now }).await
+        let page = self.read_in_bulk(&list::List { query, now }).await?;
+        if page.next.is_none() {
+            // The last page says that there are no more.
+            self.confirm().await?;
+        }
+        Ok(page)
     }
 
     async fn update(
@@ -131,7 +189,11 @@ impl TokenStore for SqliteStore {
         limit: Option<u32>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(&write::Update { row: &record.to_row(), expected, limit, now }).await
+        let updated = self.write(&write::Update { row: &record.to_row(), expected, limit, now }).await;
+        if updated.as_ref().is_err_and(|error| *error.kind() == StoreErrorKind::NotFound) {
+            self.confirm().await?;
+        }
+        updated
     }
 
     async fn revoke(
@@ -143,10 +205,19 @@ impl TokenStore for SqliteStore {
     ) -> Result<Revocation, StoreError> {
         let revoke = revoke::Revoke { target, mark: mark.into(), now, step };
         match target {
-            RevokeTarget::Token(_) => self.write(&revoke).await,
+            RevokeTarget::Token(_) => {
+                let revocation = self.write(&revoke).await?;
+                if revocation.revoked.is_empty() && revocation.already == 0 {
+                    self.confirm().await?;
+                }
+                Ok(revocation)
+            }
             RevokeTarget::Owner(_) | RevokeTarget::Matching(_) | RevokeTarget::Among { .. } => {
                 let begun = Instant::now();
                 let revocation = self.write_in_bulk(&revoke).await?;
+                if revocation.revoked.is_empty() && revocation.already == 0 {
+                    self.confirm().await?;
+                }
                 if revocation.next.is_some() || matches!(target, RevokeTarget::Among { .. }) {
                     pause::let_others_write(begun.elapsed()).await;
                 }
@@ -179,7 +250,15 @@ impl TokenStore for SqliteStore {
     }
 
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
-        self.read_in_bulk(&upkeep::CountByKey(key)).await
+        let slots = self.read_in_bulk(&upkeep::CountByKey(key)).await?;
+        // A key of which no slot is found is deleted, so the number must be of the right store.
+        self.confirm().await?;
+        Ok(slots)
+    }
+
+    async fn check_health(&self) -> Result<(), StoreError> {
+        self.check_file()?;
+        self.read_in_bulk(&migrate::CheckHealth { location: self.location(), store: self.id, steps: self.steps }).await
     }
 
     async fn confirm_durable(&self) -> Result<(), StoreError> {

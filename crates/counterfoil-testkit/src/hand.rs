@@ -186,6 +186,11 @@ impl Hand {
         let store = self.nodes.next();
         self.wait(async move { store.confirm_durable().await })
     }
+
+    pub(crate) fn check_health(&self) -> Result<(), StoreError> {
+        let store = self.nodes.next();
+        self.wait(async move { store.check_health().await })
+    }
 }
 
 /// More pages than any check can need.

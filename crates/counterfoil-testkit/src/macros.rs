@@ -46,7 +46,8 @@ macro_rules! __token_store_tests {
             one_of_many_revocations_marks an_owner_is_revoked_whole a_revocation_in_steps_marks_all
             a_list_is_revoked_where_it_matches a_use_moves_no_version a_later_use_stays many_uses_go_in_at_once
             a_warning_is_claimed_once claims_of_a_batch_are_answered_one_by_one one_of_many_claims_a_warning
-            every_slot_is_counted_by_key confirming_durability_changes_nothing a_filter_finds_what_it_matches
+            every_slot_is_counted_by_key working_store_is_healthy confirming_durability_changes_nothing
+            a_filter_finds_what_it_matches
             a_list_by_id_shows_each_row_once a_list_is_in_order a_purge_takes_what_is_due a_purge_is_bounded
             nothing_of_a_purged_token_stays
         ]);

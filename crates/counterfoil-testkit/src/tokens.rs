@@ -27,7 +27,7 @@ macro_rules! entry {
     };
 }
 
-const ENTRIES: [Entry<Hand>; 37] = [
+const ENTRIES: [Entry<Hand>; 38] = [
     entry!(write::every_field_comes_back, "`get`, `find` and `list` give back every column and all of the body"),
     entry!(
         write::a_duplicate_is_refused,
@@ -110,6 +110,7 @@ const ENTRIES: [Entry<Hand>; 37] = [
         upkeep::confirming_durability_changes_nothing,
         "`confirm_durable` succeeds with and without records, for many callers at once, and changes no answer"
     ),
+    entry!(upkeep::working_store_is_healthy, "`check_health` succeeds on a store that works, empty or not"),
     entry!(list::a_filter_finds_what_it_matches, "`list` shows exactly what `Filter::matches` holds for"),
     entry!(
         list::a_list_by_id_shows_each_row_once,

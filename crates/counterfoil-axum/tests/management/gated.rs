@@ -153,6 +153,10 @@ impl<S: Store> TokenStore for Gated<S> {
     async fn confirm_durable(&self) -> Result<(), StoreError> {
         self.writing()?.confirm_durable().await
     }
+
+    async fn check_health(&self) -> Result<(), StoreError> {
+        self.reading()?.check_health().await
+    }
 }
 
 impl<S: Store> IdempotencyStore for Gated<S> {

@@ -140,7 +140,12 @@ impl TokenStore for Gated {
     async fn count_by_key(&self, key: KeyId) -> Result<u64, StoreError> {
         self.inner.count_by_key(key).await
     }
+
     async fn confirm_durable(&self) -> Result<(), StoreError> {
         self.inner.confirm_durable().await
+    }
+
+    async fn check_health(&self) -> Result<(), StoreError> {
+        self.inner.check_health().await
     }
 }

@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
-use counterfoil::store::{StoreError, StoreErrorKind};
+use counterfoil::store::{StoreError, StoreErrorKind, StoreId};
 use sqlx::{AssertSqlSafe, Connection as _, Error, PgConnection};
 
 use super::{
-    fault::Failure,
+    fault::{Failure, UNDEFINED_TABLE},
     lease::{Connections, Lease},
+    migrate::{confirm, diagnosis},
 };
 
 /// Something to do with the database, as a value, so that it can be tried again.
@@ -23,6 +24,12 @@ pub(super) trait Operation: Sync {
     const MANNER: Manner;
 
     fn attempt(&self, connection: &mut PgConnection) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+
+    /// Whether this output says that something is not there. It is only given after the store was found to be the right
+    /// one, on the same connection: an empty store, or one whose rows are hidden, gives the same output.
+    fn is_absence(&self, _: &Self::Output) -> bool {
+        false
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +50,11 @@ const ATTEMPTS: u32 = 5;
 
 pub(super) async fn call<O: Operation>(
     connections: &Arc<Connections>,
+    store: StoreId,
     deadline: Duration,
     operation: &O,
 ) -> Result<O::Output, StoreError> {
-    match tokio::time::timeout(deadline, repeated(connections, deadline, operation)).await {
+    match tokio::time::timeout(deadline, repeated(connections, store, deadline, operation)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(StoreError::new(StoreErrorKind::Unavailable).with_source(format!("no answer in {deadline:?}"))),
     }
@@ -54,12 +62,13 @@ pub(super) async fn call<O: Operation>(
 
 async fn repeated<O: Operation>(
     connections: &Arc<Connections>,
+    store: StoreId,
     deadline: Duration,
     operation: &O,
 ) -> Result<O::Output, StoreError> {
     let (mut attempt, mut was_lost) = (1, false);
     loop {
-        let lost = match once(connections, deadline, was_lost, operation).await {
+        let lost = match once(connections, store, (deadline, was_lost), operation).await {
             Ok(output) => return Ok(output),
             Err(Attempt::Settled(failure)) => return Err(failure.into()),
             Err(Attempt::Undone(failure)) if attempt == ATTEMPTS => return Err(failure.into()),
@@ -81,23 +90,49 @@ enum Attempt {
 
 async fn once<O: Operation>(
     connections: &Arc<Connections>,
-    deadline: Duration,
-    was_lost: bool,
+    store: StoreId,
+    (deadline, was_lost): (Duration, bool),
     operation: &O,
 ) -> Result<O::Output, Attempt> {
     let writes = O::MANNER != Manner::Read;
     let mut lease = Lease::take(connections, deadline, writes, was_lost).await.map_err(before_any_effect)?;
     let outcome = match O::MANNER {
-        Manner::Read | Manner::RepeatableStatements => operation.attempt(&mut lease).await.map_err(before_any_effect),
-        Manner::Transaction => transaction(&mut lease, deadline, operation, perhaps_after_it).await,
-        Manner::RepeatableTransaction => transaction(&mut lease, deadline, operation, before_any_effect).await,
+        Manner::Read | Manner::RepeatableStatements => {
+            confirmed(&mut lease, store, operation).await.map_err(before_any_effect)
+        }
+        Manner::Transaction => transaction(&mut lease, store, deadline, operation, perhaps_after_it).await,
+        Manner::RepeatableTransaction => transaction(&mut lease, store, deadline, operation, before_any_effect).await,
     };
     lease.answered();
     outcome
 }
 
+/// The operation's outcome. Before one that says that something is not there, the store is checked.
+async fn confirmed<O: Operation>(
+    connection: &mut PgConnection,
+    store: StoreId,
+    operation: &O,
+) -> Result<O::Output, Failure> {
+    let outcome = operation.attempt(connection).await;
+    let is_absence = match &outcome {
+        Ok(output) => operation.is_absence(output),
+        Err(failure) => failure.is_not_found(),
+    };
+    if is_absence {
+        confirm(connection, store).await?;
+    }
+    match outcome {
+        // In a transaction that has failed nothing more is answered.
+        Err(failure) if failure.is_violation(UNDEFINED_TABLE) && O::MANNER == Manner::Read => {
+            Err(diagnosis(connection, store).await)
+        }
+        outcome => outcome,
+    }
+}
+
 async fn transaction<O: Operation>(
     connection: &mut PgConnection,
+    store: StoreId,
     deadline: Duration,
     operation: &O,
     at_commit: impl FnOnce(Error) -> Attempt + Send,
@@ -110,7 +145,7 @@ async fn transaction<O: Operation>(
     );
     let mut transaction = connection.begin_with(AssertSqlSafe(begin)).await.map_err(before_any_effect)?;
     // If this fails, the transaction is dropped, which takes back what was written.
-    let output = operation.attempt(&mut transaction).await.map_err(before_any_effect)?;
+    let output = confirmed(&mut transaction, store, operation).await.map_err(before_any_effect)?;
     transaction.commit().await.map_err(at_commit)?;
     Ok(output)
 }

@@ -34,6 +34,11 @@ impl Failure {
         }
     }
 
+    /// Whether a record was looked for and is not there.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Store(error) if *error.kind() == StoreErrorKind::NotFound)
+    }
+
     pub(super) fn is_violation(&self, code: &str) -> bool {
         self.code() == Some(code)
     }
@@ -76,6 +81,7 @@ impl Failure {
 }
 
 pub(super) const UNIQUE_VIOLATION: &str = "23505";
+pub(super) const UNDEFINED_TABLE: &str = "42P01";
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use counterfoil::{Record, Selector, TokenId, store::StoreErrorKind};
+use counterfoil::{
+    Record, Selector, TokenId,
+    store::{StoreErrorKind, StoreId},
+};
 use sqlx::{PgConnection, postgres::PgRow};
 
 use super::{
     call::{Manner, Operation},
     fault::Failure,
+    migrate::confirm_absence,
     rows::id_of,
 };
 use crate::rows::{record_of, token_columns};
@@ -37,7 +41,13 @@ pub(super) const BY_SELECTORS: [&str; 8] = [
 
 pub(super) const BY_MORE: &str = by_selectors!("= ANY ($1)");
 
-pub(super) struct Find<'a>(pub(super) &'a [Selector]);
+pub(super) struct Find<'a> {
+    pub(super) store: StoreId,
+    pub(super) selectors: &'a [Selector],
+}
+
+/// How often a record that comes and goes is looked for.
+const LOOKS: u32 = 3;
 
 impl Operation for Find<'_> {
     type Output = Option<Arc<Record>>;
@@ -45,8 +55,17 @@ impl Operation for Find<'_> {
     const MANNER: Manner = Manner::Read;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
-        let Some((row, id)) = single(rows(connection, self.0).await?)? else { return Ok(None) };
-        Ok(Some(Arc::new(record_of(&row, id)?)))
+        let Self { store, selectors } = *self;
+        for _ in 0..LOOKS {
+            if let Some((row, id)) = single(rows(connection, selectors).await?)? {
+                return Ok(Some(Arc::new(record_of(&row, id)?)));
+            }
+            if confirm_absence(connection, store, selectors).await? {
+                return Ok(None);
+            }
+            // It was inserted, or shown again, between the two statements.
+        }
+        Err(StoreErrorKind::Unavailable.into())
     }
 }
 

@@ -52,11 +52,11 @@ impl IdempotencyStore for PostgresStore {
     }
 
     async fn complete(&self, reservation: &Reservation) -> Result<(), StoreError> {
-        self.call(&Close { statement: COMPLETE, reservation }).await
+        self.call(&Close { statement: COMPLETE, reservation }).await.map(drop)
     }
 
     async fn release(&self, reservation: &Reservation) -> Result<(), StoreError> {
-        self.call(&Close { statement: RELEASE, reservation }).await
+        self.call(&Close { statement: RELEASE, reservation }).await.map(drop)
     }
 
     async fn forget(&self, before: Timestamp, max_rows: u32) -> Result<u64, StoreError> {
@@ -123,14 +123,18 @@ struct Close<'a> {
 }
 
 impl Operation for Close<'_> {
-    type Output = ();
+    /// How many rows were closed.
+    type Output = u64;
 
     // A reservation is told by its token's id, which no other has.
     const MANNER: Manner = Manner::RepeatableTransaction;
 
-    async fn attempt(&self, connection: &mut PgConnection) -> Result<(), Failure> {
-        bind(sqlx::query(self.statement), self.reservation).execute(connection).await?;
-        Ok(())
+    async fn attempt(&self, connection: &mut PgConnection) -> Result<u64, Failure> {
+        Ok(bind(sqlx::query(self.statement), self.reservation).execute(connection).await?.rows_affected())
+    }
+
+    fn is_absence(&self, closed: &u64) -> bool {
+        *closed == 0
     }
 }
 

@@ -51,6 +51,10 @@ impl Operation for Get {
         let Some(row) = statement.fetch_optional(connection).await? else { return Ok(None) };
         Ok(Some(Stored { record: Arc::new(record_of(&row, self.0)?), usage: usage_of(&row) }))
     }
+
+    fn is_absence(&self, stored: &Self::Output) -> bool {
+        stored.is_none()
+    }
 }
 
 pub(super) struct List<'a> {
@@ -77,6 +81,11 @@ impl Operation for List<'_> {
                 page(rows, limit, |id, usage| Cursor::LastUse(LastUseCursor { at: usage.map(|usage| usage.at), id }))
             }
         }
+    }
+
+    /// The last page says that there are no more.
+    fn is_absence(&self, page: &Page) -> bool {
+        page.next.is_none()
     }
 }
 

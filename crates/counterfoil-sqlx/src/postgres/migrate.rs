@@ -1,10 +1,19 @@
 //! The schema: which one is there, and how it gets there.
 
-use counterfoil::store::StoreError;
+use counterfoil::{
+    Selector,
+    store::{StoreError, StoreErrorKind, StoreId},
+};
 use sqlx::{Connection as _, PgConnection, PgPool, Row as _, postgres::PgRow};
+use uuid::Uuid;
 
-use super::fault::{fault, other};
-use crate::migrate::{Creation, Inventory, SCHEMA, Step, TABLE, TABLES, migration_fault, require_current, run};
+use super::{
+    call::{Manner, Operation},
+    fault::{Failure, fault, other},
+};
+use crate::migrate::{
+    Creation, Inventory, SCHEMA, SchemaRow, Step, Steps, TABLE, TABLES, migration_fault, newest, require_current, run,
+};
 
 /// The schema's steps, in order: each one's version and SQL, a script of several statements.
 ///
@@ -15,37 +24,44 @@ use crate::migrate::{Creation, Inventory, SCHEMA, Step, TABLE, TABLES, migration
 pub const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/postgres/1_tokens.sql")),
     (2, include_str!("../../migrations/postgres/2_changes.sql")),
+    (3, include_str!("../../migrations/postgres/3_store_id.sql")),
 ];
-
-const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// The advisory lock under which a schema is changed: "cfoil" and a one. Others who use it in this database wait too.
 const LOCK: i64 = 0x6366_6f69_6c01;
 
-/// Brings the schema to the version known here. Where it is, nothing is written, so that a standby will do.
-pub(super) async fn migrate(pool: &PgPool, creation: Creation) -> Result<(), StoreError> {
+/// Brings the schema to the version known here and returns the store's id. Where it is, nothing is written, so that a
+/// standby will do.
+pub(super) async fn migrate(pool: &PgPool, creation: Creation) -> Result<StoreId, StoreError> {
     let mut connection = pool.acquire().await.map_err(fault)?;
-    if version_to_migrate(&mut connection, creation).await? == Some(KNOWN) {
-        return Ok(());
+    if let Some(id) = find_current(&mut connection, creation).await? {
+        return Ok(id);
     }
     let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(fault)?;
     // Of many nodes that start at once one goes on; the others wait, and then find the work done.
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await.map_err(fault)?;
-    if version_to_migrate(&mut transaction, creation).await? != Some(KNOWN) {
-        stay_in_schema(&mut transaction).await.map_err(fault)?;
-        run(&mut *transaction, MIGRATIONS).await.map_err(|error| migration_fault(error, fault))?;
-    }
-    transaction.commit().await.map_err(fault)
+    let id = match find_current(&mut transaction, creation).await? {
+        Some(id) => id,
+        None => {
+            stay_in_schema(&mut transaction).await.map_err(fault)?;
+            run(&mut *transaction, MIGRATIONS).await.map_err(|error| migration_fault(error, fault))?;
+            let made = find_current(&mut transaction, Creation::Refused).await?;
+            made.ok_or_else(|| other("the migrations did not bring the schema up to date"))?
+        }
+    };
+    transaction.commit().await.map_err(fault)?;
+    Ok(id)
 }
 
-/// Refuses anything but a store of the version known here. Writes nothing.
-pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
+/// Refuses anything but a store of the version known here, and returns its id. Writes nothing.
+pub(super) async fn check(pool: &PgPool) -> Result<StoreId, StoreError> {
     let mut connection = pool.acquire().await.map_err(fault)?;
     let inventory = inventory(&mut connection).await.map_err(fault)?;
-    match inventory.version(MIGRATIONS)? {
-        Some(version) => require_current(version, KNOWN),
-        None => Err(no_store(&mut connection, &inventory, "run the migrations first").await?),
-    }
+    let Some(row) = inventory.store(MIGRATIONS)? else {
+        return Err(no_store(&mut connection, &inventory, "run the migrations first").await?);
+    };
+    require_current(row.version, newest(MIGRATIONS))?;
+    inventory.current_id(row)
 }
 
 /// Refuses a database that cannot hold every text.
@@ -69,17 +85,17 @@ async fn stay_in_schema(connection: &mut PgConnection) -> Result<(), sqlx::Error
     .map(drop)
 }
 
-async fn version_to_migrate(connection: &mut PgConnection, creation: Creation) -> Result<Option<i64>, StoreError> {
+/// The id of a store of the version known here, or `None` if there is something to migrate or to create.
+async fn find_current(connection: &mut PgConnection, creation: Creation) -> Result<Option<StoreId>, StoreError> {
     let inventory = inventory(connection).await.map_err(fault)?;
-    let version = inventory.version(MIGRATIONS)?;
-    match version {
-        Some(_) => inventory.require_steps()?,
-        None if creation == Creation::Refused => {
-            return Err(no_store(connection, &inventory, "`from_pool_or_create` creates a store").await?);
+    match inventory.store(MIGRATIONS)? {
+        Some(row) => {
+            inventory.require_steps()?;
+            if row.version == newest(MIGRATIONS) { inventory.current_id(row).map(Some) } else { Ok(None) }
         }
-        None => {}
+        None if creation == Creation::Allowed => Ok(None),
+        None => Err(no_store(connection, &inventory, "`from_pool_or_create` creates a store").await?),
     }
-    Ok(version)
 }
 
 /// The error for a search path without a store. It names the schemas of the database that have one: after a restore
@@ -119,25 +135,32 @@ async fn inventory(connection: &mut PgConnection) -> Result<Inventory, sqlx::Err
     .await?;
     let mut names: Vec<&str> = TABLES.to_vec();
     names.push(TABLE);
-    let relations: Vec<(String, String)> = sqlx::query_as(
-        "SELECT t.name, n.nspname::text FROM unnest($1::text[]) AS t (name) \
-         JOIN pg_class AS c ON c.oid = to_regclass(t.name) JOIN pg_namespace AS n ON n.oid = c.relnamespace",
+    let relations = sqlx::query_as::<_, (String, String, bool)>(
+        "SELECT t.name, n.nspname::text, row_security_active(c.oid) FROM unnest($1::text[]) AS t (name) \
+         JOIN pg_class AS c ON c.oid = to_regclass(t.name) JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'p')",
     )
     .bind(&names)
     .fetch_all(&mut *connection)
     .await?;
-    let place = |name: &str| relations.iter().find(|(there, _)| there == name).map(|(_, schema)| schema.clone());
-    let schema = place(SCHEMA);
+    let schema = relations.iter().find(|(name, ..)| name == SCHEMA).map(|(_, schema, _)| schema);
     // What another schema of the search path holds is of another store.
-    let is_ours = |place: Option<String>| place.is_some() && (schema.is_none() || place == schema);
+    let ours = || relations.iter().filter(|(_, place, _)| schema.is_none_or(|schema| place == schema));
 
-    let mut inventory = Inventory { location, tables: Vec::new(), versions: Vec::new(), steps: None };
-    inventory.tables = TABLES.iter().filter(|table| is_ours(place(table))).map(|table| (*table).to_owned()).collect();
+    let mut inventory = Inventory::of(location);
+    let tables = || ours().filter(|(name, ..)| name != TABLE);
+    inventory.tables = tables().map(|(name, ..)| name.clone()).collect();
+    inventory.secured = tables().filter(|(.., is_secured)| *is_secured).map(|(name, ..)| name.clone()).collect();
     if schema.is_some() {
-        inventory.versions =
-            sqlx::query_scalar("SELECT version FROM counterfoil_schema LIMIT 3").fetch_all(&mut *connection).await?;
+        // All columns, because an older schema has no `store_id`.
+        let rows = sqlx::query("SELECT * FROM counterfoil_schema LIMIT 3").persistent(false).try_map(|row: PgRow| {
+            let id: Option<Uuid> = row.try_get("store_id").ok().flatten();
+            let id = id.map(|id| StoreId::from_bytes(*id.as_bytes()));
+            Ok(SchemaRow { version: row.try_get("version")?, id })
+        });
+        inventory.rows = rows.fetch_all(&mut *connection).await?;
     }
-    if is_ours(place(TABLE)) {
+    if ours().any(|(name, ..)| name == TABLE) {
         let steps = sqlx::query("SELECT version, checksum, success FROM _counterfoil_migrations ORDER BY version")
             .try_map(|row: PgRow| {
                 Ok(Step { version: row.try_get(0)?, checksum: row.try_get(1)?, is_complete: row.try_get(2)? })
@@ -145,4 +168,94 @@ async fn inventory(connection: &mut PgConnection) -> Result<Inventory, sqlx::Err
         inventory.steps = Some(steps.fetch_all(&mut *connection).await?);
     }
     Ok(inventory)
+}
+
+/// Refuses anything but the whole store with this id, none of whose rows may be hidden.
+pub(super) struct CheckHealth {
+    pub(super) store: StoreId,
+    pub(super) steps: Steps,
+}
+
+impl Operation for CheckHealth {
+    type Output = ();
+
+    const MANNER: Manner = Manner::Read;
+
+    async fn attempt(&self, connection: &mut PgConnection) -> Result<(), Failure> {
+        let inventory = inventory(connection).await?;
+        match inventory.require(self.store, MIGRATIONS) {
+            Err(error) if matches!(error.kind(), StoreErrorKind::NoStore { .. }) => {
+                return Err(no_store(connection, &inventory, "it was there when the store was opened").await?.into());
+            }
+            outcome => outcome?,
+        }
+        if self.steps == Steps::Recorded {
+            inventory.require_steps()?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether every table is next to the row `s` of `counterfoil_schema`, and shows its rows to this role.
+macro_rules! is_whole {
+    () => {
+        "(SELECT count(*) FROM pg_class AS c WHERE c.oid = ANY (ARRAY[\
+         to_regclass('counterfoil_schema'), to_regclass('counterfoil_owner'), to_regclass('counterfoil_token'), \
+         to_regclass('counterfoil_selector'), to_regclass('counterfoil_usage'), \
+         to_regclass('counterfoil_warning'), to_regclass('counterfoil_idempotency')]::oid[]) \
+         AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = s.tableoid) \
+         AND NOT row_security_active(c.oid)) = 7"
+    };
+}
+
+pub(super) use is_whole;
+
+macro_rules! state {
+    ($($more:literal)?) => {
+        concat!("SELECT s.store_id, ", is_whole!(), $($more,)? " FROM counterfoil_schema AS s LIMIT 2")
+    };
+}
+
+/// The store's id, and whether it is whole.
+const STATE: &str = state!();
+
+/// With whether one of the selectors is there after all. It is one statement, which holds the tables as they are: what it
+/// finds absent was absent from the store that it describes.
+const STATE_WITHOUT: &str = state!(
+    ", EXISTS (SELECT FROM counterfoil_selector AS f JOIN counterfoil_token AS t ON t.id = f.token_id \
+     WHERE f.selector = ANY ($1))"
+);
+
+/// Refuses anything but the whole store with this id.
+pub(super) async fn confirm(connection: &mut PgConnection, store: StoreId) -> Result<(), Failure> {
+    let rows: Vec<(Option<Uuid>, bool)> = sqlx::query_as(STATE).fetch_all(&mut *connection).await?;
+    match rows[..] {
+        [(Some(id), true)] if *id.as_bytes() == *store.as_bytes() => Ok(()),
+        _ => Err(diagnosis(connection, store).await),
+    }
+}
+
+/// Whether none of the selectors is in the whole store with this id. Refuses anything else.
+pub(super) async fn confirm_absence(
+    connection: &mut PgConnection,
+    store: StoreId,
+    selectors: &[Selector],
+) -> Result<bool, Failure> {
+    let selectors: Vec<&str> = selectors.iter().map(Selector::as_str).collect();
+    let rows: Vec<(Option<Uuid>, bool, bool)> =
+        sqlx::query_as(STATE_WITHOUT).bind(selectors).fetch_all(&mut *connection).await?;
+    match rows[..] {
+        [(Some(id), true, is_there)] if *id.as_bytes() == *store.as_bytes() => Ok(!is_there),
+        _ => Err(diagnosis(connection, store).await),
+    }
+}
+
+/// What is wrong with the store.
+pub(super) async fn diagnosis(connection: &mut PgConnection, store: StoreId) -> Failure {
+    let health = CheckHealth { store, steps: Steps::Elsewhere };
+    match health.attempt(connection).await {
+        Err(failure) => failure,
+        // It was put right between the two statements, and what was read before is not known to be true.
+        Ok(()) => StoreErrorKind::Unavailable.into(),
+    }
 }

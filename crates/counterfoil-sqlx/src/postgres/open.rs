@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use counterfoil::store::StoreError;
+use counterfoil::store::{StoreError, StoreErrorKind, StoreId};
 use sqlx::PgPool;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     lease::Connections,
     migrate::{check, check_encoding, migrate},
 };
-use crate::migrate::Creation;
+use crate::migrate::{Creation, Steps};
 
 impl PostgresStore {
     /// Opens the store in your application's database, through its pool of sqlx 0.9, and migrates it if its schema is
@@ -53,8 +53,8 @@ impl PostgresStore {
 
     async fn in_pool(pool: PgPool, creation: Creation) -> Result<Self, StoreError> {
         check_encoding(&pool).await?;
-        migrate(&pool, creation).await?;
-        Ok(Self::over(pool))
+        let id = migrate(&pool, creation).await?;
+        Ok(Self::over(pool, id, Steps::Recorded))
     }
 
     /// Opens the store in a database whose migrations your own migrator runs: those of
@@ -69,13 +69,44 @@ impl PostgresStore {
     /// known here; [`Other`](counterfoil::store::StoreErrorKind::Other) if the database's encoding is not UTF-8.
     pub async fn from_migrated_pool(pool: PgPool) -> Result<Self, StoreError> {
         check_encoding(&pool).await?;
-        check(&pool).await?;
-        Ok(Self::over(pool))
+        let id = check(&pool).await?;
+        Ok(Self::over(pool, id, Steps::Elsewhere))
     }
 
-    fn over(pool: PgPool) -> Self {
+    fn over(pool: PgPool, id: StoreId, steps: Steps) -> Self {
         let connections = Arc::new(Connections::of(pool));
-        Self { connections, deadline: Duration::from_secs(5), bulk_deadline: Duration::from_secs(60) }
+        Self { connections, id, steps, deadline: Duration::from_secs(5), bulk_deadline: Duration::from_secs(60) }
+    }
+
+    /// Returns the random id that this store got when it was created.
+    ///
+    /// In SQL it is `SELECT store_id FROM counterfoil_schema`.
+    pub fn id(&self) -> StoreId {
+        self.id
+    }
+
+    /// Refuses any store but the one with this id.
+    ///
+    /// Pin the id of your production store in the service's configuration, and a start with another database or schema
+    /// is an error. The id is checked again whenever a read finds nothing, and by
+    /// [`check_health`](counterfoil::TokenStore::check_health).
+    ///
+    /// ```no_run
+    /// use counterfoil_sqlx::PostgresStore;
+    ///
+    /// # async fn start(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let pinned = std::env::var("TOKEN_STORE_ID")?.parse()?;
+    /// let store = PostgresStore::from_pool(pool).await?.require_id(pinned)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`WrongStore`](counterfoil::store::StoreErrorKind::WrongStore).
+    pub fn require_id(self, expected: StoreId) -> Result<Self, StoreError> {
+        let found = self.id;
+        if found == expected { Ok(self) } else { Err(StoreErrorKind::WrongStore { found, expected }.into()) }
     }
 
     /// How long a call may take that looks at one token or at one owner's number of them, with all its attempts and

@@ -68,28 +68,40 @@ async fn look_ups_and_pages_go_along_indexes_and_sort_nothing() {
     database.drop().await;
 }
 
-/// A look-up is one exchange of messages: what is asked is sent at once, and nothing is prepared again.
+/// A look-up that finds something is one exchange of messages: what is asked is sent at once, and nothing is prepared
+/// again. One that finds nothing is a second one, which checks that the store is the right one.
 #[tokio::test]
-async fn a_look_up_is_one_round_trip() {
+async fn look_up_is_one_round_trip_and_a_second_one_if_nothing_is_found() {
+    use counterfoil::{Grant, Keyring, Lifetime, Selector, TokenFormat, TokenStore as _};
     let Some(server) = Server::shared() else { return };
     let database = server.database().await;
     let (proxy, options) = database.behind_proxy().await;
     let store = PostgresStore::from_pool_or_create(super::cluster::pool(options, 1).await).await.unwrap();
-    let selector: counterfoil::Selector = "EXAMPLE".parse().unwrap();
-    let find = async |selectors: &[counterfoil::Selector]| {
-        use counterfoil::TokenStore as _;
-        assert!(store.find(selectors).await.unwrap().is_none());
-    };
-    for selectors in [vec![selector], vec![selector; 2], vec![selector; 12]] {
-        find(&selectors).await;
-        // The connection is back once it can be taken.
-        drop(store.connections.pool().acquire().await.unwrap());
-        proxy.sent();
-        find(&selectors).await;
+    let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
+    let format = TokenFormat::builder("acme").build().unwrap();
+    let grant = Grant::new(Owner::new("ann").unwrap(), Lifetime::Forever);
+    let record = grant.mint(&format, &keyring, Timestamp::MIN).unwrap().record;
+    store.insert(&record, None, Timestamp::MIN).await.unwrap();
+    let (there, absent) = (record.slots().current.selector, "EXAMPLE".parse::<Selector>().unwrap());
+    for (selectors, trips) in [
+        (vec![there], 1),
+        (vec![absent, there], 1),
+        (vec![there; 12], 1),
+        (vec![absent], 2),
+        (vec![absent; 2], 2),
+        (vec![absent; 12], 2),
+    ] {
+        for _ in 0..2 {
+            // The connection is back once it can be taken.
+            drop(store.connections.pool().acquire().await.unwrap());
+            proxy.sent();
+            assert_eq!(store.find(&selectors).await.unwrap().is_some(), trips == 1);
+        }
         let sent = proxy.sent();
         // Bind, execute, close the portal, sync; one more sync may be the pool's, when the connection comes back.
-        assert_eq!((sent.get(&'B'), sent.get(&'E'), sent.get(&'C')), (Some(&1), Some(&1), Some(&1)), "{sent:?}");
-        assert!(sent[&'S'] <= 2 && sent.keys().all(|kind| "BECS".contains(*kind)), "{sent:?}");
+        let counts = [sent.get(&'B'), sent.get(&'E'), sent.get(&'C')];
+        assert_eq!(counts, [Some(&trips); 3], "{selectors:?}: {sent:?}");
+        assert!(sent[&'S'] <= trips + 1 && sent.keys().all(|kind| "BECS".contains(*kind)), "{sent:?}");
     }
     store.close().await;
     database.drop().await;

@@ -61,6 +61,15 @@ impl Operation for Revoke<'_> {
         let next = last.map(|last| TokenId::from_bytes(last.into_bytes()));
         Ok(Revocation { revoked, already, next })
     }
+
+    /// One token that is not there; and of many, that those revoked are all.
+    fn is_absence(&self, revocation: &Revocation) -> bool {
+        match self.target {
+            RevokeTarget::Token(_) => revocation.revoked.is_empty() && revocation.already == 0,
+            RevokeTarget::Among { .. } => false,
+            RevokeTarget::Owner(_) | RevokeTarget::Matching(_) => revocation.next.is_none(),
+        }
+    }
 }
 
 impl Revoke<'_> {

@@ -132,4 +132,9 @@ impl Operation for CountByKey {
         .await?;
         Ok(slots.unsigned_abs())
     }
+
+    /// It says that there are no more slots, and a key without slots is deleted.
+    fn is_absence(&self, _: &u64) -> bool {
+        true
+    }
 }

@@ -3,13 +3,15 @@
 use counterfoil::{
     Row, Timestamp,
     record::Revision,
-    store::{StoreError, StoreErrorKind},
+    store::{StoreError, StoreErrorKind, StoreId},
 };
 use sqlx::{PgConnection, Row as _};
+use uuid::Uuid;
 
 use super::{
     call::{Manner, Operation},
     fault::{Failure, other},
+    migrate::{confirm, is_whole},
     rows::{Statement, uuid_of},
 };
 use crate::rows::{bind_row, column, selectors_of};
@@ -43,6 +45,7 @@ const WHY_NOT: &str = "SELECT tenant = $2 AND owner = $3, version = $4 AND diges
      FROM counterfoil_token WHERE id = $1";
 
 pub(super) struct Insert<'a> {
+    pub(super) store: StoreId,
     pub(super) row: &'a Row,
     pub(super) limit: Option<u32>,
     pub(super) now: Timestamp,
@@ -54,7 +57,11 @@ impl Operation for Insert<'_> {
     const MANNER: Manner = Manner::Transaction;
 
     async fn attempt(&self, connection: &mut PgConnection) -> Result<(), Failure> {
-        lock_owner(connection, &self.row.tenant, &self.row.owner).await?;
+        if !lock_owner_in(connection, self.store, &self.row.tenant, &self.row.owner).await? {
+            // A token that goes into another store is lost to this one.
+            confirm(connection, self.store).await?;
+            return Err(StoreErrorKind::Unavailable.into());
+        }
         bind_row(sqlx::query(INSERT), self.row).execute(&mut *connection).await?;
         bind_selectors(sqlx::query(INSERT_BESIDE), self.row).execute(&mut *connection).await?;
         check_limit(connection, self.row, self.limit, self.now).await
@@ -123,6 +130,27 @@ pub(super) async fn lock_owner(connection: &mut PgConnection, tenant: &str, owne
     .execute(connection)
     .await
     .map(drop)
+}
+
+/// [`lock_owner`], if the store is the whole one with this id: `false` if it is not.
+async fn lock_owner_in(
+    connection: &mut PgConnection,
+    store: StoreId,
+    tenant: &str,
+    owner: &str,
+) -> Result<bool, sqlx::Error> {
+    let locked = sqlx::query(concat!(
+        "INSERT INTO counterfoil_owner (tenant, owner) \
+         SELECT $1, $2 WHERE EXISTS (SELECT FROM counterfoil_schema AS s WHERE s.store_id = $3 AND ",
+        is_whole!(),
+        ") ON CONFLICT (tenant, owner) DO UPDATE SET owner = excluded.owner",
+    ))
+    .bind(tenant)
+    .bind(owner)
+    .bind(Uuid::from_bytes(*store.as_bytes()))
+    .execute(connection)
+    .await?;
+    Ok(locked.rows_affected() > 0)
 }
 
 fn bind_selectors<'q>(statement: Statement<'q>, row: &Row) -> Statement<'q> {

@@ -1,10 +1,17 @@
 //! The schema: which one is there, and how it gets there.
 
-use counterfoil::store::StoreError;
-use sqlx::{Connection as _, Row as _, SqliteConnection, SqlitePool};
+use std::time::Duration;
 
-use super::fault::{fault, is_no_database, other};
-use crate::migrate::{Creation, Inventory, SCHEMA, Step, TABLE, TABLES, migration_fault, require_current, run};
+use counterfoil::store::{StoreError, StoreErrorKind, StoreId};
+use sqlx::{Connection as _, Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+
+use super::{
+    fault::{fault, is_no_database, other},
+    transaction::{Operation, Reader, read_within},
+};
+use crate::migrate::{
+    Creation, Inventory, SCHEMA, SchemaRow, Step, Steps, TABLE, TABLES, migration_fault, newest, require_current, run,
+};
 
 /// The schema's steps, in order: each one's version and SQL, a script of several statements.
 ///
@@ -12,18 +19,20 @@ use crate::migrate::{Creation, Inventory, SCHEMA, Step, TABLE, TABLES, migration
 /// them in a table of their own, `_counterfoil_migrations`. A host that lets its own migrator run them, each in one
 /// transaction, opens the store with [`from_migrated_pool`](super::SqliteStore::from_migrated_pool). A step that was
 /// ever published does not change.
-pub const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../../migrations/sqlite/1_tokens.sql"))];
+pub const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../../migrations/sqlite/1_tokens.sql")),
+    (2, include_str!("../../migrations/sqlite/2_store_id.sql")),
+];
 
-const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
-
-/// Brings the schema to the version known here. Where it is, nothing is written, so that a read-only file will do.
-pub(super) async fn migrate(writer: &SqlitePool, creation: Creation) -> Result<(), StoreError> {
+/// Brings the schema to the version known here and returns the store's id. Where it is, nothing is written, so that a
+/// read-only file will do.
+pub(super) async fn migrate(writer: &SqlitePool, creation: Creation) -> Result<StoreId, StoreError> {
     let location = location_of(writer);
     let mut connection = writer.acquire().await.map_err(fault)?;
-    let version = version_to_migrate(&mut connection, &location, creation).await?;
+    let current = find_current(&mut connection, &location, creation).await?;
     drop(connection);
-    if version == Some(KNOWN) {
-        return Ok(());
+    if let Some(id) = current {
+        return Ok(id);
     }
     // Of two nodes that start at once the second finds the work done; all steps are made or none.
     let mut connection = writer.acquire().await.map_err(fault)?;
@@ -35,28 +44,72 @@ pub(super) async fn migrate(writer: &SqlitePool, creation: Creation) -> Result<(
     migrated
 }
 
-async fn migrate_on(connection: &mut SqliteConnection, location: &str, creation: Creation) -> Result<(), StoreError> {
+async fn migrate_on(
+    connection: &mut SqliteConnection,
+    location: &str,
+    creation: Creation,
+) -> Result<StoreId, StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
-    if version_to_migrate(&mut transaction, location, creation).await? != Some(KNOWN) {
-        run(&mut *transaction, MIGRATIONS).await.map_err(|error| migration_fault(error, fault))?;
-    }
-    transaction.commit().await.map_err(fault)
+    let id = match find_current(&mut transaction, location, creation).await? {
+        Some(id) => id,
+        None => {
+            run(&mut *transaction, MIGRATIONS).await.map_err(|error| migration_fault(error, fault))?;
+            let made = find_current(&mut transaction, location, Creation::Refused).await?;
+            made.ok_or_else(|| other("the migrations did not bring the schema up to date"))?
+        }
+    };
+    transaction.commit().await.map_err(fault)?;
+    Ok(id)
 }
 
 /// Refuses a database without a store that this crate can migrate. Writes nothing.
 pub(super) async fn require_store(pool: &SqlitePool) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await.map_err(fault)?;
-    version_to_migrate(&mut connection, &location_of(pool), Creation::Refused).await.map(drop)
+    find_current(&mut connection, &location_of(pool), Creation::Refused).await.map(drop)
 }
 
-/// Refuses anything but a store of the version known here. Writes nothing.
-pub(super) async fn check(pool: &SqlitePool) -> Result<(), StoreError> {
+/// Refuses anything but a store of the version known here, and returns its id. Writes nothing.
+pub(super) async fn check(pool: &SqlitePool) -> Result<StoreId, StoreError> {
     let mut connection = pool.acquire().await.map_err(fault)?;
     let inventory = inventory(&mut connection, &location_of(pool)).await?;
-    match inventory.version(MIGRATIONS)? {
-        Some(version) => require_current(version, KNOWN),
-        None => Err(inventory.no_store(format!("no table `{SCHEMA}`: run the migrations first"))),
+    let Some(row) = inventory.store(MIGRATIONS)? else {
+        return Err(inventory.no_store(format!("no table `{SCHEMA}`: run the migrations first")));
+    };
+    require_current(row.version, newest(MIGRATIONS))?;
+    inventory.current_id(row)
+}
+
+/// Refuses anything but the whole store with this id.
+pub(super) struct CheckHealth {
+    pub(super) location: String,
+    pub(super) store: StoreId,
+    pub(super) steps: Steps,
+}
+
+impl Operation for CheckHealth {
+    type Output = ();
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let inventory = inventory(connection, &self.location).await?;
+        inventory.require(self.store, MIGRATIONS)?;
+        if self.steps == Steps::Recorded { inventory.require_steps() } else { Ok(()) }
     }
+}
+
+/// Refuses anything but the store with this id, by its one row alone: for a read that has found nothing.
+pub(super) async fn confirm(readers: &Reader, deadline: Duration, store: StoreId) -> Result<(), StoreError> {
+    let ids = sqlx::query_scalar("SELECT store_id FROM counterfoil_schema LIMIT 2").fetch_all(&readers.pool);
+    let ids: Result<Vec<Option<String>>, StoreError> = read_within(deadline, ids).await;
+    match &ids {
+        Ok(ids) if matches!(&ids[..], [Some(id)] if id.parse() == Ok(store)) => return Ok(()),
+        Err(error) if *error.kind() == StoreErrorKind::Unavailable => return ids.map(drop),
+        Ok(_) | Err(_) => {}
+    }
+    let health = CheckHealth { location: location_of(&readers.pool), store, steps: Steps::Elsewhere };
+    let mut connection = readers.pool.acquire().await.map_err(fault)?;
+    health.run(&mut connection).await?;
+    // It was put right between the two statements, and what was read before is not known to be true.
+    Err(StoreErrorKind::Unavailable.into())
 }
 
 /// Refuses a pool on which nothing would go with a token's row when that is deleted.
@@ -65,31 +118,30 @@ pub(super) async fn check_foreign_keys(pool: &SqlitePool) -> Result<(), StoreErr
     if are_enforced { Ok(()) } else { Err(other("foreign keys are off on this pool, expected on, as sqlx sets them")) }
 }
 
-fn location_of(pool: &SqlitePool) -> String {
+pub(super) fn location_of(pool: &SqlitePool) -> String {
     pool.connect_options().get_filename().display().to_string()
 }
 
-async fn version_to_migrate(
+/// The id of a store of the version known here, or `None` if there is something to migrate or to create.
+async fn find_current(
     connection: &mut SqliteConnection,
     location: &str,
     creation: Creation,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Option<StoreId>, StoreError> {
     let inventory = inventory(connection, location).await?;
-    let version = inventory.version(MIGRATIONS)?;
-    match version {
-        Some(_) => inventory.require_steps()?,
-        None if creation == Creation::Refused => {
-            return Err(inventory
-                .no_store(format!("no table `{SCHEMA}`; `open_or_create` and `from_pool_or_create` create a store")));
+    match inventory.store(MIGRATIONS)? {
+        Some(row) => {
+            inventory.require_steps()?;
+            if row.version == newest(MIGRATIONS) { inventory.current_id(row).map(Some) } else { Ok(None) }
         }
-        None => {}
+        None if creation == Creation::Allowed => Ok(None),
+        None => Err(inventory
+            .no_store(format!("no table `{SCHEMA}`; `open_or_create` and `from_pool_or_create` create a store"))),
     }
-    Ok(version)
 }
 
 async fn inventory(connection: &mut SqliteConnection, location: &str) -> Result<Inventory, StoreError> {
-    let mut inventory =
-        Inventory { location: location.to_owned(), tables: Vec::new(), versions: Vec::new(), steps: None };
+    let mut inventory = Inventory::of(location.to_owned());
     let names: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table'")
         .fetch_all(&mut *connection)
         .await
@@ -98,20 +150,20 @@ async fn inventory(connection: &mut SqliteConnection, location: &str) -> Result<
             error => fault(error),
         })?;
     if names.iter().any(|name| name == SCHEMA) {
-        inventory.versions = sqlx::query_scalar("SELECT version FROM counterfoil_schema LIMIT 3")
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(fault)?;
+        // All columns, because an older schema has no `store_id`.
+        let rows =
+            sqlx::query("SELECT * FROM counterfoil_schema LIMIT 3").persistent(false).try_map(|row: SqliteRow| {
+                let id: Option<String> = row.try_get("store_id").ok().flatten();
+                Ok(SchemaRow { version: row.try_get("version")?, id: id.and_then(|id| id.parse().ok()) })
+            });
+        inventory.rows = rows.fetch_all(&mut *connection).await.map_err(fault)?;
     }
     if names.iter().any(|name| name == TABLE) {
         let steps = sqlx::query("SELECT version, checksum, success FROM _counterfoil_migrations ORDER BY version")
-            .try_map(|row: sqlx::sqlite::SqliteRow| {
+            .try_map(|row: SqliteRow| {
                 Ok(Step { version: row.try_get(0)?, checksum: row.try_get(1)?, is_complete: row.try_get(2)? })
-            })
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(fault)?;
-        inventory.steps = Some(steps);
+            });
+        inventory.steps = Some(steps.fetch_all(&mut *connection).await.map_err(fault)?);
     }
     inventory.tables = names.into_iter().filter(|name| TABLES.contains(&name.as_str())).collect();
     Ok(inventory)

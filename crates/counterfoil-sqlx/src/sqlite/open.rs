@@ -4,10 +4,11 @@ use std::{
     fs::File,
     io::ErrorKind,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use counterfoil::store::{StoreError, StoreErrorKind};
+use counterfoil::store::{StoreError, StoreErrorKind, StoreId};
 use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
@@ -16,10 +17,11 @@ use sqlx::{
 use super::{
     SqliteStore,
     fault::{fault, is_no_database, other},
+    file::OpenFile,
     migrate::{check, check_foreign_keys, migrate, require_store},
     transaction::{Origin, Reader, Writer},
 };
-use crate::migrate::Creation;
+use crate::migrate::{Creation, Steps};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 const BULK_DEADLINE: Duration = Duration::from_secs(60);
@@ -176,10 +178,12 @@ impl SqliteStore {
         if !options.is_immutable {
             set_write_ahead_log(&writer, options.deadline).await?;
         }
-        migrate(&writer, creation).await?;
+        let id = migrate(&writer, creation).await?;
         let reading = connect.pragma("query_only", "ON");
         let readers = lasting(options.read_connections).connect_with(reading).await.map_err(fault)?;
-        let store = Self::over(Writer::new(writer, Origin::Store), Reader::new(readers, Origin::Store));
+        let file = OpenFile::at(path).map(Arc::new);
+        let (writer, readers) = (Writer::new(writer, Origin::Store), Reader::new(readers, Origin::Store));
+        let store = Self::over(writer, readers, id, Steps::Recorded, file);
         Ok(store.deadline(options.deadline).bulk_deadline(options.bulk_deadline))
     }
 
@@ -192,8 +196,9 @@ impl SqliteStore {
         // One connection: each would have a database of its own.
         let options = SqliteOptions::default().connect().in_memory(true);
         let pool = lasting(1).connect_with(options).await.map_err(fault)?;
-        migrate(&pool, Creation::Allowed).await?;
-        Ok(Self::over(Writer::new(pool.clone(), Origin::Memory), Reader::new(pool, Origin::Memory)))
+        let id = migrate(&pool, Creation::Allowed).await?;
+        let (writer, readers) = (Writer::new(pool.clone(), Origin::Memory), Reader::new(pool, Origin::Memory));
+        Ok(Self::over(writer, readers, id, Steps::Recorded, None))
     }
 
     /// Opens the store in your application's database, through its pool of sqlx 0.9, and migrates it if its schema is
@@ -228,8 +233,8 @@ impl SqliteStore {
 
     async fn in_pool(pool: SqlitePool, creation: Creation) -> Result<Self, StoreError> {
         check_foreign_keys(&pool).await?;
-        migrate(&pool, creation).await?;
-        Ok(Self::over_application_pool(pool))
+        let id = migrate(&pool, creation).await?;
+        Ok(Self::over_application_pool(pool, id, Steps::Recorded))
     }
 
     /// Opens the store, through a pool of sqlx 0.9, in a database whose migrations your own migrator runs: those of
@@ -243,16 +248,52 @@ impl SqliteStore {
     /// another version than the one known here; [`Other`](StoreErrorKind::Other) if foreign keys are off.
     pub async fn from_migrated_pool(pool: SqlitePool) -> Result<Self, StoreError> {
         check_foreign_keys(&pool).await?;
-        check(&pool).await?;
-        Ok(Self::over_application_pool(pool))
+        let id = check(&pool).await?;
+        Ok(Self::over_application_pool(pool, id, Steps::Elsewhere))
     }
 
-    fn over_application_pool(pool: SqlitePool) -> Self {
-        Self::over(Writer::new(pool.clone(), Origin::Application), Reader::new(pool, Origin::Application))
+    fn over_application_pool(pool: SqlitePool, id: StoreId, steps: Steps) -> Self {
+        let file = OpenFile::at(pool.connect_options().get_filename()).map(Arc::new);
+        let (writer, readers) =
+            (Writer::new(pool.clone(), Origin::Application), Reader::new(pool, Origin::Application));
+        Self::over(writer, readers, id, steps, file)
     }
 
-    fn over(writer: Writer, readers: Reader) -> Self {
-        Self { writer, readers, deadline: DEADLINE, bulk_deadline: BULK_DEADLINE }
+    fn over(writer: Writer, readers: Reader, id: StoreId, steps: Steps, file: Option<Arc<OpenFile>>) -> Self {
+        Self { writer, readers, deadline: DEADLINE, bulk_deadline: BULK_DEADLINE, id, steps, file }
+    }
+
+    /// Returns the random id that this store got when it was created.
+    ///
+    /// In SQL it is `SELECT store_id FROM counterfoil_schema`.
+    pub fn id(&self) -> StoreId {
+        self.id
+    }
+
+    /// Refuses any store but the one with this id.
+    ///
+    /// Pin the id of your production store in the service's configuration, and a start with another file is an error.
+    /// The id is checked again whenever a read finds nothing, and by [`check_health`](counterfoil::TokenStore::check_health).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("tokens.db");
+    /// # let pinned = counterfoil_sqlx::SqliteStore::open_or_create(&path).await?.id().to_string();
+    /// use counterfoil_sqlx::SqliteStore;
+    ///
+    /// let store = SqliteStore::open(path).await?.require_id(pinned.parse()?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`WrongStore`](StoreErrorKind::WrongStore).
+    pub fn require_id(self, expected: StoreId) -> Result<Self, StoreError> {
+        let found = self.id;
+        if found == expected { Ok(self) } else { Err(StoreErrorKind::WrongStore { found, expected }.into()) }
     }
 
     /// Limits how long a call may take that concerns one token. The time in which it waits for earlier writes, for a

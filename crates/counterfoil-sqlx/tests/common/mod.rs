@@ -5,9 +5,10 @@
 use std::{sync::LazyLock, time::Duration};
 
 use counterfoil::{
-    By, Grant, Keyring, Lifetime, Mark, Owner, Record, Row, Selector, Timestamp, TokenFormat, TokenId, Usage,
+    By, Grant, Keyring, Lifetime, Mark, Owner, Record, Row, Selector, Timestamp, TokenFormat, TokenId, TokenStore,
+    Usage,
     record::{MarkRow, SlotRow, Use},
-    store::{StoreError, StoreErrorKind, WarningClaim},
+    store::{Filter, ListQuery, RevokeStep, RevokeTarget, StoreError, StoreErrorKind, WarningClaim},
 };
 
 pub(crate) const HOUR: i64 = 60 * 60 * 1000;
@@ -97,4 +98,40 @@ pub(crate) fn kind<T>(result: Result<T, StoreError>) -> StoreErrorKind {
         Ok(_) => panic!("expected an error"),
         Err(error) => error.kind().clone(),
     }
+}
+
+/// The kind of failure of every call that says that something is not there, or that all is done.
+pub(crate) async fn absences(store: &impl TokenStore) -> Vec<(&'static str, Option<StoreErrorKind>)> {
+    let unknown = record(&owner("nobody"));
+    let failure = |error: StoreError| Some(error.kind().clone());
+    let list = ListQuery::new(Filter::all());
+    vec![
+        ("find", store.find(&[selector(&unknown)]).await.map_or_else(failure, |_| None)),
+        ("get", store.get(unknown.id()).await.map_or_else(failure, |_| None)),
+        ("list", store.list(&list, now()).await.map_or_else(failure, |_| None)),
+        (
+            "update",
+            store
+                .update(&next(&unknown, |_| {}), unknown.revision(), None, now())
+                .await
+                .map_or_else(failure, |()| None),
+        ),
+        (
+            "revoke",
+            store
+                .revoke(&RevokeTarget::Token(unknown.id()), &mark(now()), now(), RevokeStep::WHOLE)
+                .await
+                .map_or_else(failure, |_| None),
+        ),
+        (
+            "revoke of an owner",
+            store
+                .revoke(&RevokeTarget::Owner(owner("nobody")), &mark(now()), now(), RevokeStep::WHOLE)
+                .await
+                .map_or_else(failure, |_| None),
+        ),
+        ("count_by_key", store.count_by_key("k9".parse().unwrap()).await.map_or_else(failure, |_| None)),
+        ("insert", store.insert(&unknown, None, now()).await.map_or_else(failure, |()| None)),
+        ("check_health", store.check_health().await.map_or_else(failure, |()| None)),
+    ]
 }

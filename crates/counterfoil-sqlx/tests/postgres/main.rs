@@ -13,6 +13,7 @@ mod cluster;
 mod common;
 mod contract;
 mod faults;
+mod identity;
 mod opening;
 mod outages;
 mod pooler;

@@ -9,6 +9,7 @@ mod deadlines;
 mod durable;
 mod find;
 mod idempotency;
+mod identity;
 mod insert;
 mod list;
 mod log;

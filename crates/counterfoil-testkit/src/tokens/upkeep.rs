@@ -148,6 +148,13 @@ pub(super) fn one_of_many_claims_a_warning(bench: &Bench<'_, Hand>) -> Kept {
     Ok(())
 }
 
+pub(super) fn working_store_is_healthy(bench: &Bench<'_, Hand>) -> Kept {
+    let store = bench.store();
+    store.check_health()?;
+    store.insert(&record("ann"), None, now())?;
+    Ok(store.check_health()?)
+}
+
 pub(super) fn every_slot_is_counted_by_key(bench: &Bench<'_, Hand>) -> Kept {
     let store = bench.store();
     let counts = |expected: [u64; 3]| -> Kept {

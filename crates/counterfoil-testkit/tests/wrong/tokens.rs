@@ -81,6 +81,7 @@ enum Fault {
     RevokesInTwoSteps,
     RevokesWithoutVersion,
     SeesWhatItSawFirst,
+    SickAlways,
     StepsAreNotBounded,
     StepsBeginAgain,
     StepsEndEarly,
@@ -100,7 +101,7 @@ enum Fault {
 use Fault::*;
 
 /// Fault → the check that finds it.
-const TABLE: [(Fault, &str); 78] = [
+const TABLE: [(Fault, &str); 79] = [
     (DropsReason, "every_field_comes_back"),
     (DropsUserAgent, "every_field_comes_back"),
     (ForgetsSpentOnInsert, "a_duplicate_is_refused"),
@@ -160,6 +161,7 @@ const TABLE: [(Fault, &str); 78] = [
     (ConfirmDropsUsage, "confirming_durability_changes_nothing"),
     (ConfirmMovesVersion, "confirming_durability_changes_nothing"),
     (ConfirmNeedsARecord, "confirming_durability_changes_nothing"),
+    (SickAlways, "working_store_is_healthy"),
     (UsedAfter, "a_filter_finds_what_it_matches"),
     (UnusedFromNeverIsNone, "a_filter_finds_what_it_matches"),
     (KeyOfCurrentOnly, "a_filter_finds_what_it_matches"),
@@ -678,5 +680,9 @@ impl TokenStore for Table {
             rows.entries.values_mut().for_each(|entry| entry.usage = Option::None);
         }
         Ok(())
+    }
+
+    async fn check_health(&self) -> Result<(), StoreError> {
+        if self.is(SickAlways) { Err(StoreErrorKind::Unavailable.into()) } else { Ok(()) }
     }
 }

@@ -99,4 +99,8 @@ impl TokenStore for Counted {
     async fn confirm_durable(&self) -> Result<(), StoreError> {
         self.store.confirm_durable().await
     }
+
+    async fn check_health(&self) -> Result<(), StoreError> {
+        self.store.check_health().await
+    }
 }
