@@ -672,8 +672,11 @@ async fn a_store_that_is_down_is_asked_once() {
 
 #[tokio::test]
 async fn a_use_that_cannot_be_noted_is_told_and_the_token_is_in() {
+    // A file, since a failed write may replace the connection.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tokens.db");
     let options = SqlitePoolOptions::new().max_connections(1);
-    let pool = options.connect("sqlite::memory:").await.unwrap();
+    let pool = options.connect(&format!("sqlite://{}?mode=rwc", file.display())).await.unwrap();
     let store = SqliteStore::from_pool_or_create(pool.clone()).await.unwrap();
     let rig = rig("sqlite", SharedStore::new(store), families(), minting_k1());
     let refuses = "CREATE TRIGGER refuses BEFORE INSERT ON counterfoil_usage BEGIN SELECT RAISE(ABORT, 'full'); END";
