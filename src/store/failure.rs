@@ -52,26 +52,26 @@ impl From<CorruptRecord> for StoreError {
 }
 
 impl fmt::Display for StoreError {
+    /// Writes the kind, then each cause beneath it. What a cause repeats of the text above it is left out: many errors print
+    /// their own source, and a store around another one reports the same kind.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)?;
-        self.source.as_deref().map_or(Ok(()), |source| fmt_causes(source, f))
-    }
-}
-
-/// Writes a cause and the causes beneath it. One whose text is a part of the text above it is left out: many errors print
-/// their own source.
-pub(crate) fn fmt_causes(cause: &(dyn Error + 'static), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut above = String::new();
-    let mut next = Some(cause);
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if !text.is_empty() && !above.contains(&text) {
-            write!(f, ": {text}")?;
-            above = text;
+        let mut above = self.kind.to_string();
+        f.write_str(&above)?;
+        let mut next = self.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            match text.strip_prefix(&above) {
+                Some(rest) => f.write_str(rest)?,
+                None if above.contains(&text) => {}
+                None => write!(f, ": {text}")?,
+            }
+            if !above.contains(&text) {
+                above = text;
+            }
+            next = cause.source();
         }
-        next = cause.source();
+        Ok(())
     }
-    Ok(())
 }
 
 impl Error for StoreError {
