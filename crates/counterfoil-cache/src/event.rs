@@ -13,7 +13,8 @@ pub enum CacheEvent {
     ///
     /// What listens tells it: up to half the bound after the first such read, and not at all where a heartbeat comes back before,
     /// as when the process stood still. Where a trigger of the database does not report changes, the source of the error names
-    /// the trigger and its state. [`Counts::aside`](crate::Counts::aside) counts each read. One is usual when the
+    /// the trigger and its state. Where the store is another one than was opened, or only part of it is there, the
+    /// source is the store's error. [`Counts::aside`](crate::Counts::aside) counts each read. One is usual when the
     /// database restarts; an alert is due where no [`Serves`](Self::Serves) follows within some seconds.
     #[non_exhaustive]
     StoodAside {

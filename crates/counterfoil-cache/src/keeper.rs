@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use counterfoil::Timer;
+use counterfoil::{Timer, store::StoreError};
 use futures_util::future::{Either, select};
 
 use crate::{CacheEvent, Channel, ChannelError, Listener, Signal, intake::Intake, moment::Moment, store::Cache};
@@ -23,15 +23,16 @@ use crate::{CacheEvent, Channel, ChannelError, Listener, Signal, intake::Intake,
 const FIRST_PAUSE: u32 = 10;
 
 /// Runs for as long as the cache is there.
-pub(crate) async fn keep<C: Channel, T: Timer>(
+pub(crate) async fn keep<C: Channel, T: Timer, F: Future<Output = Result<(), StoreError>> + Send>(
     cache: Weak<Cache>,
     channel: C,
+    check: impl Fn() -> F + Send + Sync,
     timer: T,
     on_event: impl Fn(&CacheEvent) + Send + Sync + 'static,
 ) {
     let Some((bound, now)) = cache.upgrade().map(|cache| (cache.settings.bound, cache.now())) else { return };
     let (last_beat, teller) = (AtomicU64::new(0), Teller::new(on_event, now));
-    let keeper = Keeper { cache, channel, timer, bound, last_beat, teller };
+    let keeper = Keeper { cache, channel, check, timer, bound, last_beat, teller };
     let mut pause = bound / FIRST_PAUSE;
     loop {
         let (held, error) = match keeper.listen().await {
@@ -49,9 +50,11 @@ pub(crate) async fn keep<C: Channel, T: Timer>(
     }
 }
 
-struct Keeper<C, T, E> {
+struct Keeper<C, H, T, E> {
     cache: Weak<Cache>,
     channel: C,
+    /// Checks the store behind the cache.
+    check: H,
     timer: T,
     bound: Duration,
     /// Counted through all sessions: a late heartbeat of an earlier one must not be taken for one of this one's.
@@ -59,9 +62,17 @@ struct Keeper<C, T, E> {
     teller: Teller<E>,
 }
 
-impl<C: Channel, T: Timer, E: Fn(&CacheEvent) + Sync> Keeper<C, T, E> {
+impl<C, H, F, T, E> Keeper<C, H, T, E>
+where
+    C: Channel,
+    H: Fn() -> F + Sync,
+    F: Future<Output = Result<(), StoreError>> + Send,
+    T: Timer,
+    E: Fn(&CacheEvent) + Sync,
+{
     async fn listen(&self) -> Result<C::Listener, ChannelError> {
         let listener = self.in_time(self.channel.listen()).await?;
+        self.check_store().await?;
         // What was committed while nobody listened was not heard.
         if let Some(cache) = self.cache.upgrade() {
             cache.changes.all_changed();
@@ -74,10 +85,32 @@ impl<C: Channel, T: Timer, E: Fn(&CacheEvent) + Sync> Keeper<C, T, E> {
         let beats = Beats::default();
         let hearing = pin!(self.hear(listener, &beats));
         let beating = pin!(self.beat(&beats));
-        let error = match select(hearing, beating).await {
-            Either::Left((error, _)) | Either::Right((error, _)) => error,
+        let checking = pin!(self.keep_checking());
+        let error = match select(select(hearing, beating), checking).await {
+            Either::Left((Either::Left((error, _)) | Either::Right((error, _)), _)) | Either::Right((error, _)) => {
+                error
+            }
         };
         (beats.has_returned(), error)
+    }
+
+    /// Ends with the reason why the store is not the right one.
+    async fn keep_checking(&self) -> ChannelError {
+        loop {
+            self.timer.sleep(self.bound).await;
+            if let Err(error) = self.check_store().await {
+                return error;
+            }
+        }
+    }
+
+    /// An answer that is late, or a failure that may pass, is no reason to stand aside: a pool that is used up must not
+    /// send all reads to the store on top.
+    async fn check_store(&self) -> Result<(), ChannelError> {
+        match select(pin!((self.check)()), self.timer.sleep(self.bound)).await {
+            Either::Left((Err(error), _)) if !error.is_transient() => Err(ChannelError::new(error)),
+            Either::Left(_) | Either::Right(_) => Ok(()),
+        }
     }
 
     async fn hear(&self, mut listener: C::Listener, beats: &Beats) -> ChannelError {

@@ -94,6 +94,10 @@ impl<S: TokenStore> CachedStore<S> {
     ///
     /// The store's reads must go to the primary that the channel is of: what a replica does not know yet would be kept.
     ///
+    /// The store's [`check_health`](TokenStore::check_health) is called before a lease is granted, and once in each
+    /// [bound](Settings::bound) while there is one. If it finds another store or only part of one, the cache stands aside.
+    /// An error that [may pass](counterfoil::store::StoreError::is_transient) ends nothing: the heartbeats decide then.
+    ///
     /// ```
     /// use counterfoil::TokenStore;
     /// use counterfoil_cache::{CacheEvent, CachedStore, Channel, Settings};
@@ -119,7 +123,17 @@ impl<S: TokenStore> CachedStore<S> {
         E: Fn(&CacheEvent) + Send + Sync + 'static,
     {
         let store = Self::new(inner, settings, Some(Lease::none()));
-        let listening = keeper::keep(Arc::downgrade(&store.cache), channel, timer, on_event);
+        let behind = Arc::downgrade(&store.inner);
+        let check = move || {
+            let behind = behind.upgrade();
+            async move {
+                match behind {
+                    Some(store) => store.check_health().await,
+                    None => Ok(()),
+                }
+            }
+        };
+        let listening = keeper::keep(Arc::downgrade(&store.cache), channel, check, timer, on_event);
         (store, listening)
     }
 

@@ -287,6 +287,44 @@ async fn trigger_that_stops_reporting_ends_the_lease_and_is_named() {
     database.drop().await;
 }
 
+/// What is done to an open store, what the reason to stand aside says of it, and how it is undone.
+const STORE_FAULTS: [(&str, &str, &str); 3] = [
+    (
+        "CREATE TABLE kept AS SELECT store_id FROM counterfoil_schema;
+         UPDATE counterfoil_schema SET store_id = gen_random_uuid()",
+        "another store",
+        "UPDATE counterfoil_schema SET store_id = (SELECT store_id FROM kept); DROP TABLE kept",
+    ),
+    (
+        "CREATE TABLE kept AS SELECT checksum FROM _counterfoil_migrations WHERE version = 2;
+         UPDATE _counterfoil_migrations SET checksum = '\\x00ff' WHERE version = 2",
+        "00ff",
+        "UPDATE _counterfoil_migrations SET checksum = (SELECT checksum FROM kept) WHERE version = 2; DROP TABLE kept",
+    ),
+    (
+        "ALTER TABLE counterfoil_usage RENAME TO put_aside",
+        "counterfoil_usage",
+        "ALTER TABLE put_aside RENAME TO counterfoil_usage",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn store_that_turns_into_another_one_ends_the_lease_and_is_named() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database().await;
+    let node = beside(database.options()).await;
+    for (statement, named, undone) in STORE_FAULTS {
+        let told = node.issue().await;
+        until_served(&node, &told).await;
+        by_hand(&database, statement).await;
+        node.until_it_stands_aside(named, statement).await;
+        by_hand(&database, undone).await;
+        node.until_it_serves().await;
+        assert_eq!(node.verdict(&told).await, "ok 1", "{statement}");
+    }
+    database.drop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn trigger_that_is_not_always_on_keeps_a_new_node_from_serving() {
     let Some(server) = Server::shared() else { return };
