@@ -81,6 +81,7 @@ impl ApiError {
     }
 
     /// The scopes that are not granted, as [`Detail::Scopes`] says.
+    #[cfg(feature = "page")]
     pub(crate) fn scopes(&self) -> &str {
         // None of them holds a space.
         self.text.rsplit(": ").next().unwrap_or_default()
