@@ -229,6 +229,14 @@ mod tests {
     }
 
     #[test]
+    fn text_of_an_error_of_a_store_around_another_one_has_the_kind_once() {
+        let outer = StoreError::new(StoreErrorKind::Other).with_source(error());
+        assert_eq!(outer.to_string(), error().to_string());
+        let outer = StoreError::new(StoreErrorKind::Unavailable).with_source(error());
+        assert_eq!(outer.to_string(), format!("the store is unavailable: {}", error()));
+    }
+
+    #[test]
     fn causes_that_print_nothing_of_their_own_source_are_all_shown() {
         #[derive(Debug, thiserror::Error)]
         #[error("connection lost")]

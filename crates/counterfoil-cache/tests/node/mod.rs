@@ -2,10 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part, and fails by panicking")]
 
-use std::{
-    error::Error as _,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use counterfoil::{
     Annotations, By, Caller, FixedClock, Grant, Keyring, Lifetime, Name, Owner, Registry, Rotation, Status, Timestamp,
@@ -65,12 +62,13 @@ impl<S: TokenStore> Node<S> {
         Told { id: issued.record.id(), text: issued.token.expose().to_owned() }
     }
 
-    /// What a verification comes to: `ok` and the version of the record, or a denial's code.
+    /// The result of a verification: `ok` and the version of the record, a denial's code, or the kind of the store's error.
     pub(crate) async fn verdict(&self, told: &Told) -> String {
         match self.registry.verify(&told.text).await {
             Ok(verified) => format!("ok {}", verified.record().version()),
             Err(VerifyError::Denied(denial)) => denial.code().to_owned(),
-            Err(error) => error.source().unwrap().to_string(),
+            Err(VerifyError::Store(error)) => error.kind().to_string(),
+            Err(error) => error.to_string(),
         }
     }
 }
