@@ -14,9 +14,11 @@ use counterfoil::{
     event::{Event, EventKind, EventSink},
 };
 use counterfoil_axum::{Named, Proof, RequireScope, Scoped, self_service};
+use counterfoil_sqlx::SqliteStore;
 use counterfoil_tower::{Attempt, AttemptLimiter, Gate, Later, Limiter, Renderer, TokenLayer, Transport};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use sqlx::SqlitePool;
 use tower::ServiceExt as _;
 
 struct PartsWrite;
@@ -265,4 +267,51 @@ async fn a_token_sees_and_revokes_itself() {
     assert_eq!(send(&app, "DELETE", "/token", Some(&bearer)).await.0, 401);
     assert_eq!(send(&app, "GET", "/token", Some(&bearer)).await.0, 401);
     assert_eq!(send(&app, "POST", "/token", Some(&bearer)).await.0, 401);
+}
+
+/// What is done to the file of an open store, and the status that a good token and an unknown one get afterwards.
+const STORE_FAULTS: [(&str, &str, [u16; 2]); 4] = [
+    ("nothing", "", [200, 401]),
+    ("another id", "UPDATE counterfoil_schema SET store_id = '11111111-2222-3333-4444-555555555555'", [200, 503]),
+    ("no id", "DELETE FROM counterfoil_schema", [200, 503]),
+    ("no selectors", "PRAGMA foreign_keys = OFF; DROP TABLE counterfoil_selector", [503, 503]),
+];
+
+#[tokio::test]
+async fn unknown_token_is_503_while_the_store_is_not_the_right_one() {
+    let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
+    let unknown = bearer(&registry(), "parts:read").await;
+    for (case, damage, expected) in STORE_FAULTS {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("tokens.sqlite");
+        let store = SqliteStore::open_or_create(&file).await.unwrap();
+        let format = TokenFormat::builder("acme").build().unwrap();
+        let registry = Registry::builder(format, keyring.clone(), store).build().unwrap();
+        let app = routes().layer(TokenLayer::new(Gate::new(registry.clone(), Transport::bearer())));
+        let good = bearer(&registry, "parts:read").await;
+        assert_eq!(send(&app, "GET", "/owner", Some(&good)).await.0, 200, "{case}");
+
+        let by_hand = SqlitePool::connect(file.to_str().unwrap()).await.unwrap();
+        sqlx::raw_sql(damage).execute(&by_hand).await.unwrap();
+        by_hand.close().await;
+        for (bearer, status) in [&good, &unknown].into_iter().zip(expected) {
+            let (found, body) = send(&app, "GET", "/owner", Some(bearer)).await;
+            assert_eq!(found, status, "{case}: {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_token_is_503_once_the_file_of_the_store_is_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tokens.sqlite");
+    let keyring: Keyring = "k1:XY5DfC8Vfd0tVTVLwCoXlTI2DsMqkK7ohi+HUxzZbYI=:mint".parse().unwrap();
+    let store = SqliteStore::open_or_create(&file).await.unwrap();
+    let format = TokenFormat::builder("acme").build().unwrap();
+    let registry = Registry::builder(format, keyring, store).build().unwrap();
+    let app = routes().layer(TokenLayer::new(Gate::new(registry.clone(), Transport::bearer())));
+    let unknown = bearer(&self::registry(), "parts:read").await;
+    assert_eq!(send(&app, "GET", "/owner", Some(&unknown)).await.0, 401);
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(send(&app, "GET", "/owner", Some(&unknown)).await.0, 503);
 }
