@@ -147,6 +147,19 @@ impl Cluster {
         succeed(&mut program);
     }
 
+    /// Dumps a database with `pg_dump` as a script.
+    pub(crate) fn dump(&self, database: &str, arguments: &[&str]) -> PathBuf {
+        let dump = self.directory.join(format!("{database}.sql"));
+        succeed(self.client("pg_dump", database).args(arguments).arg("--file").arg(&dump));
+        dump
+    }
+
+    /// Runs a script with `psql`. With `is_whole` it must run to its end without an error; otherwise errors are skipped.
+    pub(crate) fn load(&self, database: &str, script: &Path, is_whole: bool) {
+        let stop = format!("--set=ON_ERROR_STOP={}", u8::from(is_whole));
+        succeed(self.client("psql", database).args(["--quiet", "--no-psqlrc", &stop, "--file"]).arg(script));
+    }
+
     /// A program of PostgreSQL's for clients, as the superuser.
     fn client(&self, program: &str, database: &str) -> Command {
         let mut client = command(&self.programs.join(program), self.user.as_ref());

@@ -8,7 +8,7 @@ use counterfoil_sqlx::PostgresStore;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 
 use crate::{
-    cluster::{Database, Server, pool, run, unique},
+    cluster::{Database, Server, own_cluster, pool, run, unique},
     opening::grant,
     support::*,
 };
@@ -401,4 +401,68 @@ async fn search_path_of_new_connections_that_leads_elsewhere_is_a_failure() {
     later.close().await;
     other.close().await;
     store.close().await;
+}
+
+#[tokio::test]
+async fn dump_restored_in_whole_or_in_part_is_told_apart() {
+    let Some(server) = own_cluster() else { return };
+    let cluster = server.cluster();
+    let source = Fixture::on(&server).await;
+    let id = source.store.id();
+    let there = source.insert(record(&owner("ann"))).await;
+    let name = source.database.name();
+    let options = |path: &str, database: &Database| database.options().options([("search_path", path)]);
+
+    // Complete: the same store.
+    let dump = cluster.dump(name, &[]);
+    let database = server.database().await;
+    cluster.load(database.name(), &dump, true);
+    let restored = PostgresStore::from_pool(database.pool(1).await).await.unwrap().require_id(id).unwrap();
+    assert_eq!(restored.find(&[selector(&there)]).await.unwrap().unwrap().id(), there.id());
+    restored.close().await;
+
+    for (arguments, expected) in [
+        (&["--schema-only"][..], "`counterfoil_schema` has 0 rows, expected 1"),
+        (&["--exclude-table=counterfoil_selector"], "no table `counterfoil_selector`"),
+        (&["--exclude-table=counterfoil_schema"], "no table `counterfoil_schema`"),
+        (&["--exclude-table-data=counterfoil_schema"], "`counterfoil_schema` has 0 rows, expected 1"),
+        (&["--table=_counterfoil_migrations"], "no table `counterfoil_schema`"),
+        (&["--exclude-table=_counterfoil_migrations"], "records no migrations"),
+    ] {
+        let dump = cluster.dump(name, arguments);
+        let database = server.database().await;
+        cluster.load(database.name(), &dump, true);
+        let pool = database.pool(1).await;
+        for refused in
+            [PostgresStore::from_pool(pool.clone()).await, PostgresStore::from_pool_or_create(pool.clone()).await]
+        {
+            let error = refused.unwrap_err();
+            assert!(matches!(error.kind(), StoreErrorKind::Incomplete { .. }), "{arguments:?}: {error:?}");
+            assert!(error.to_string().contains(expected), "{arguments:?}: {error}");
+        }
+        pool.close().await;
+        database.drop().await;
+    }
+
+    // Into tables that were created before: the id is theirs, and whoever has pinned the old one is warned.
+    let dump = cluster.dump(name, &["--data-only"]);
+    let database = server.database().await;
+    let created = PostgresStore::from_pool_or_create(database.pool(1).await).await.unwrap();
+    cluster.load(database.name(), &dump, false);
+    let restored = PostgresStore::from_pool(database.pool(1).await).await.unwrap();
+    assert_eq!(restored.id(), created.id());
+    assert!(restored.find(&[selector(&there)]).await.unwrap().is_some());
+    assert_eq!(kind(restored.require_id(id)), StoreErrorKind::WrongStore { found: created.id(), expected: id });
+    created.close().await;
+
+    // From a schema of its own, without the database's setting of the search path.
+    source.by_hand("CREATE SCHEMA tokens").await;
+    let owned = PostgresStore::from_pool_or_create(pool(options("tokens", &source.database), 1).await).await.unwrap();
+    let dump = cluster.dump(name, &["--schema=tokens"]);
+    let database = server.database().await;
+    cluster.load(database.name(), &dump, true);
+    let text = no_store(&database, database.options()).await;
+    assert!(text.contains("there is one in schema `tokens`, which is not in the search path"), "{text}");
+    let found = pool(options("tokens", &database), 1).await;
+    assert_eq!(opened(&found).await.unwrap(), owned.id());
 }
