@@ -6,7 +6,8 @@
 //! with `counterfoil_`, and the migrations are recorded apart from yours, so both may be run in either order.
 //! [`PostgresStore::from_pool_or_create`] creates and migrates them, however many nodes start at once;
 //! [`PostgresStore::from_pool`] migrates them and refuses to start where there are none. If you want every migration in
-//! your own list, take the SQL from [`MIGRATIONS`] and open the store with [`PostgresStore::from_migrated_pool`].
+//! your own list, write them as files with [`migration_files`](crate::migration_files) and open the store with
+//! [`PostgresStore::from_migrated_pool`].
 //!
 //! For a schema of their own make it, and put it in front on every connection of the pool:
 //! `PgConnectOptions::options([("search_path", "tokens")])`, or `ALTER ROLE … SET search_path` where a pooler does not

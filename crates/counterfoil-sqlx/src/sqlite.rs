@@ -8,8 +8,8 @@
 //!
 //! [`SqliteStore::from_pool`] and [`SqliteStore::from_pool_or_create`] take your application's pool. The tables' names
 //! begin with `counterfoil_`, and the migrations are recorded apart from yours, so both may be run in either order. If
-//! you want every migration in your own list, take the SQL from [`MIGRATIONS`] and open the store with
-//! [`SqliteStore::from_migrated_pool`].
+//! you want every migration in your own list, write them as files with
+//! [`migration_files`](crate::migration_files) and open the store with [`SqliteStore::from_migrated_pool`].
 //!
 //! The pool must be of sqlx 0.9; [the crate's page](crate#the-version-of-sqlx) has the ways out for an application on
 //! sqlx 0.8.

@@ -14,6 +14,7 @@ mod common;
 mod contract;
 mod faults;
 mod identity;
+mod migration_files;
 mod opening;
 mod outages;
 mod pooler;

@@ -13,6 +13,7 @@ mod identity;
 mod insert;
 mod list;
 mod log;
+mod migration_files;
 mod opening;
 mod races;
 mod read_only;
