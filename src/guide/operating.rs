@@ -198,6 +198,22 @@
 //! - At the end of the host call [`shutdown`](crate::Registry::shutdown): uses that are noted and not written are gone
 //!   with the process. Then [`flush`](crate::event::QueuedSink::flush) the queue, off the runtime if the sink is slow.
 //!
+//! # The right store
+//!
+//! An empty database rejects every token. The stores of `counterfoil-sqlx` therefore never take an empty, foreign or half
+//! restored database for a store without tokens:
+//!
+//! - `open` and `from_pool` fail where there is no store. Only `open_or_create` and `from_pool_or_create` create one.
+//! - Each store has a random [`StoreId`](crate::store::StoreId), written when it is created. Log `store.id()` once, put
+//!   it into the service's configuration, and pin it with `require_id`: a start with another database is then an error.
+//! - While the service runs, the store is checked again whenever a read finds nothing, by each run of
+//!   [`maintain`](crate::Registry::maintain), and by a cache with a lease once in each bound. Another id, a missing table,
+//!   rows hidden by row-level security, or a migration that was edited after it ran is an error: clients get 503, not 401.
+//!
+//! A complete dump has the id with it, so a restored database is the same store. A dump of the rows alone, loaded into a
+//! store that was created before, has the id of that one. Nothing here finds that a backup is old: the revocations made
+//! since are lost with it, so repeat them from your audit log.
+//!
 //! # On SQLite
 //!
 //! One machine, and as many processes as you like. Next to `tokens.db` SQLite keeps `tokens.db-wal`, the write-ahead log
