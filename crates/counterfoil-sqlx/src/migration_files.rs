@@ -1,7 +1,7 @@
 //! The schema's migrations as files in the directory of your own migrator.
 //!
-//! `sqlx::migrate!` and most other migrators read a directory of SQL files. [`write`] puts the schema's steps there, and
-//! [`check`], called from a test of yours, fails when a new version of this crate has a step that the directory lacks.
+//! `sqlx::migrate!` and most other migrators read a directory of SQL files. [`write()`] puts the schema's steps there, and
+//! [`check()`], called from a test of yours, fails when a new version of this crate has a step that the directory lacks.
 //! Your migrator then runs the files, and the service opens the store with `from_migrated_pool`.
 //!
 #![cfg_attr(feature = "sqlite", doc = "```")]

@@ -127,7 +127,7 @@ impl PostgresStore {
     /// `max_connections`, rounded up.
     ///
     /// The others are left for verifications. A write that waits for a synchronous standby keeps its connection, also after
-    /// the call has given up, until the server answers: see [the pool](super::postgres#the-pool). Clones share the limit;
+    /// the call has given up, until the server answers: see [the pool](super#the-pool). Clones share the limit;
     /// stores that are made of one pool separately do not.
     #[must_use = "it is another store that has the limit"]
     pub fn write_connections(self, connections: u32) -> Self {
