@@ -15,7 +15,8 @@
 //! sqlx 0.8.
 //!
 //! While the store writes, it sets the busy timeout of the connection that it uses, and restores it afterwards. It closes
-//! a connection that fails, and one that comes from the pool with an open transaction.
+//! a connection that fails, and one that comes from the pool with an open transaction. A database in memory that belongs
+//! to such a connection is lost with it, so use [`SqliteStore::in_memory`] for tests.
 //!
 //! # Many processes
 //!
